@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Settings
+ *
+ * The configuration file, read and checked. One table (settings-table.c) holds every key with its
+ * type, default, range and check; unknown keys, wrong types and bad values are all reported, each
+ * with file, line, key, value and what is allowed. Secrets come from the file, from a secret file
+ * that only its owner can read, or from a systemd credential.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/credentials.h"
+#include "message/route.h"
+#include "util/macro.h"
+
+#define SETTINGS_ROOTS_MAX  8U
+#define SETTINGS_ROUTES_MAX 256U
+
+typedef struct SettingsRoot {
+        char *file;    /* PEM */
+        uint16_t port; /* 0: the endpoint's or the mode's own */
+} SettingsRoot;
+
+typedef struct Settings {
+        Identity identity; /* with cloud.auth, region, endpoint, sign_method, timestamp in it */
+
+        /* cloud */
+        unsigned keepalive_sec; /* 30..1200 for the platform */
+        unsigned connect_timeout_sec;
+        unsigned reconnect_min_sec, reconnect_max_sec;
+        char *tls_min_version; /* "1.2" or "1.3" */
+        SettingsRoot roots[SETTINGS_ROOTS_MAX];
+        size_t n_roots;
+        char *certificate_file, *key_file; /* plain only: client certificate, or NULL */
+
+        /* cloud.limits; 0 means none */
+        unsigned connects_per_minute;
+        unsigned qos1_per_second, qos0_per_second;
+        unsigned unacknowledged; /* QoS 1 publishes in flight; 0: the program's own window */
+
+        /* the profile of cloud.auth: not settable */
+        size_t max_topic_bytes, max_topic_slashes; /* 0: none */
+        unsigned max_subscriptions, max_filters_per_subscribe;
+        unsigned subscription_qos_max;
+
+        /* local */
+        char *socket_path;
+        unsigned max_clients;
+        size_t client_buffer_bytes; /* unread output a client may pile up before it is dropped */
+        size_t memory_bytes;        /* what all clients together may make the daemon hold */
+
+        RouteTable *routes; /* placeholders already replaced */
+} Settings;
+
+/* A list of sentences, one per error, each beginning "FILE:LINE: ". */
+typedef struct SettingsErrors {
+        char **lines;
+        size_t n_lines;
+} SettingsErrors;
+
+void settings_errors_done(SettingsErrors *errors);
+
+/*
+ * Reads and checks the file. Returns 0 and a new object; or -EINVAL with every error that was
+ * found in @ret_errors; or another -errno with one line in @ret_errors (file missing, unreadable).
+ */
+_warn_unused_ int
+settings_load(Settings **ret, const char *path, SettingsErrors *ret_errors);
+Settings *settings_free(Settings *settings);
+
+DEFINE_CLEANUP(Settings *, settings_free);
