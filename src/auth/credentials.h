@@ -79,12 +79,10 @@ void credentials_done(Credentials *credentials);
  * Says whether @identity is complete and well-formed for its mode. Returns 0, or -EINVAL with a
  * sentence for people in @ret_error (caller frees), naming the key at fault in @ret_key (static).
  */
-_warn_unused_ int
-identity_check(const Identity *identity, const char **ret_key, char **ret_error);
+_warn_unused_ int identity_check(const Identity *identity, const char **ret_key, char **ret_error);
 
 /*
  * Makes fresh credentials; @wall_msec is the time for TIMESTAMP_NOW. The identity must have
  * passed identity_check(). Returns 0 or -errno.
  */
-_warn_unused_ int
-credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret);
+_warn_unused_ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret);

@@ -37,5 +37,7 @@ _warn_unused_ int sign_mac(SignMethod method,
                            size_t *ret_len);
 
 /* The same as upper-case hex with a final NUL. Returns 0 or -errno. */
-_warn_unused_ int
-sign_hex(SignMethod method, const char *key, const char *content, char ret_hex[SIGN_HEX_MAX]);
+_warn_unused_ int sign_hex(SignMethod method,
+                           const char *key,
+                           const char *content,
+                           char ret_hex[SIGN_HEX_MAX]);

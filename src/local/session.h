@@ -112,7 +112,7 @@ pid_t local_session_pid(const LocalSession *session);
 
 /* {"op":"ack",...}. @qos < 0 leaves "qos" out; @pending adds "pending":true. */
 void local_session_ack(
-        LocalSession *session, const LocalId *id, LocalAck state, int qos, bool pending);
+                LocalSession *session, const LocalId *id, LocalAck state, int qos, bool pending);
 
 /* {"op":"error",...}. @filter, when not NULL, adds "filter". */
 void local_session_error(LocalSession *session,
@@ -123,8 +123,11 @@ void local_session_error(LocalSession *session,
                          ...) _printf_(5, 6);
 
 /* {"op":"msg",...} under the local name @topic. @mid 0 leaves "mid" out. */
-void local_session_message(
-        LocalSession *session, const char *topic, const Message *message, int qos, uint64_t mid);
+void local_session_message(LocalSession *session,
+                           const char *topic,
+                           const Message *message,
+                           int qos,
+                           uint64_t mid);
 
 /* {"op":@op, "id":..., facts...} for hello, status and state. */
 void local_session_facts(LocalSession *session,

@@ -21,8 +21,11 @@
 typedef struct Message Message;
 
 /* Copies topic (NUL-terminated) and payload (any bytes; may be NULL when empty). 0 or -ENOMEM. */
-_warn_unused_ int message_new(
-        Message **ret, const char *topic, const void *payload, size_t payload_size, int qos);
+_warn_unused_ int message_new(Message **ret,
+                              const char *topic,
+                              const void *payload,
+                              size_t payload_size,
+                              int qos);
 /* The same message under another topic; shares nothing with @message. 0 or -ENOMEM. */
 _warn_unused_ int message_new_renamed(Message **ret, const Message *message, const char *topic);
 

@@ -50,18 +50,23 @@ size_t route_table_size(const RouteTable *table);
 
 /*
  * The remote name for a local topic: the first upward route that matches decides. Caller frees
- * @ret_remote. @ret_qos is the route's QoS cap. Returns 1 if there is one, 0 if none matches, -ENOMEM.
+ * @ret_remote. @ret_qos is the route's QoS cap. Returns 1 if there is one, 0 if none matches,
+ * -ENOMEM.
  */
-_warn_unused_ int
-route_up(const RouteTable *table, const char *local, char **ret_remote, int *ret_qos);
+_warn_unused_ int route_up(const RouteTable *table,
+                           const char *local,
+                           char **ret_remote,
+                           int *ret_qos);
 
 /* Called once for each name; a negative return ends the walk and is forwarded. */
 typedef int (*RouteNameFunc)(const char *name, int qos, void *userdata);
 
 /* Every local name for a remote topic: each downward route that matches gives one (no name twice).
  * Returns the count or -errno. */
-_warn_unused_ int
-route_down(const RouteTable *table, const char *remote, RouteNameFunc func, void *userdata);
+_warn_unused_ int route_down(const RouteTable *table,
+                             const char *remote,
+                             RouteNameFunc func,
+                             void *userdata);
 
 /*
  * Every remote filter that must be subscribed so that all messages for the local filter arrive:

@@ -69,8 +69,7 @@ void settings_errors_done(SettingsErrors *errors);
  * Reads and checks the file. Returns 0 and a new object; or -EINVAL with every error that was
  * found in @ret_errors; or another -errno with one line in @ret_errors (file missing, unreadable).
  */
-_warn_unused_ int
-settings_load(Settings **ret, const char *path, SettingsErrors *ret_errors);
+_warn_unused_ int settings_load(Settings **ret, const char *path, SettingsErrors *ret_errors);
 Settings *settings_free(Settings *settings);
 
 DEFINE_CLEANUP(Settings *, settings_free);

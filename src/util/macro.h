@@ -22,26 +22,26 @@
 #define ARRAY_SIZE(_a) (sizeof(_a) / sizeof((_a)[0]))
 
 /* Moves a pointer out of a variable that is cleaned up at the end of its scope. */
-#define TAKE_PTR(_p)                                                                               \
-        ({                                                                                         \
-                __typeof__(_p) *_pp = &(_p), _taken = *_pp;                                        \
-                *_pp = NULL;                                                                       \
-                _taken;                                                                            \
+#define TAKE_PTR(_p)                                        \
+        ({                                                  \
+                __typeof__(_p) *_pp = &(_p), _taken = *_pp; \
+                *_pp = NULL;                                \
+                _taken;                                     \
         })
 
 /* The same for a file descriptor. */
-#define TAKE_FD(_fd)                                                                               \
-        ({                                                                                         \
-                int *_fdp = &(_fd), _taken_fd = *_fdp;                                             \
-                *_fdp = -1;                                                                        \
-                _taken_fd;                                                                         \
+#define TAKE_FD(_fd)                                   \
+        ({                                             \
+                int *_fdp = &(_fd), _taken_fd = *_fdp; \
+                *_fdp = -1;                            \
+                _taken_fd;                             \
         })
 
 /* Defines _func##p, the cleanup handler of a destructor that takes the object itself. */
-#define DEFINE_CLEANUP(_type, _func)                                                               \
-        static inline void _func##p(_type *_p) {                                                   \
-                if (*_p)                                                                           \
-                        (void)_func(*_p);                                                          \
+#define DEFINE_CLEANUP(_type, _func)             \
+        static inline void _func##p(_type *_p) { \
+                if (*_p)                         \
+                        (void)_func(*_p);        \
         }
 
 static inline void freep(void *p) {

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Time
+ * Clock
  *
  * All waiting inside the program is on the monotonic clock, so that clock jumps harm nothing.
  * The wall clock is read only for what people or the platform read (timestamps).
@@ -15,7 +15,7 @@
 #define USEC_INFINITY UINT64_MAX
 
 /* CLOCK_MONOTONIC in microseconds. */
-uint64_t time_now_usec(void);
+uint64_t clock_now_usec(void);
 
 /* The wall clock in milliseconds since 1970. */
-uint64_t time_wall_msec(void);
+uint64_t clock_wall_msec(void);
