@@ -23,7 +23,7 @@
 
 /* Moves a pointer out of a variable that is cleaned up at the end of its scope. */
 #define TAKE_PTR(_p)                                        \
-        ({                                                  \
+        __extension__({                                     \
                 __typeof__(_p) *_pp = &(_p), _taken = *_pp; \
                 *_pp = NULL;                                \
                 _taken;                                     \
@@ -31,7 +31,7 @@
 
 /* The same for a file descriptor. */
 #define TAKE_FD(_fd)                                   \
-        ({                                             \
+        __extension__({                                \
                 int *_fdp = &(_fd), _taken_fd = *_fdp; \
                 *_fdp = -1;                            \
                 _taken_fd;                             \
