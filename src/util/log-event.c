@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "util/log-event.h"
+
+#include <assert.h>
+#include <syslog.h>
+
+static const LogEventInfo table[_LOG_EVENT_MAX] = {
+                [LOG_EVENT_STARTED] = {"started", "23d81606c2794b028c9b1770f482bb89", LOG_INFO},
+                [LOG_EVENT_STOPPING] = {"stopping", "3110137eda30431fa7ae0661b63883c5", LOG_INFO},
+                [LOG_EVENT_ONLINE] = {"online", "2c8c60b2a0d74ea4bd26db04387c91da", LOG_NOTICE},
+                [LOG_EVENT_OFFLINE] = {"offline", "2468621841e740a19067811a695b0928", LOG_WARNING},
+                [LOG_EVENT_UNREACHABLE] = {"unreachable", "a23da8f0d8e64121bdbe4042d741d609",
+                                           LOG_WARNING},
+                [LOG_EVENT_REFUSED] = {"refused", "077c094b05bd46e68016c66f65c0dc12", LOG_ERR},
+                [LOG_EVENT_TWIN] = {"twin", "e44312581b5948cc98678328e1bcfbd9", LOG_ERR},
+                [LOG_EVENT_SUBSCRIPTION_REFUSED] = {"subscription-refused",
+                                                    "fc1a318149254a7abd0238f3e177cfb5", LOG_ERR},
+                [LOG_EVENT_CLIENT_DROPPED] = {"client-dropped", "02190fa043264126817439806f4df10f",
+                                              LOG_WARNING},
+                [LOG_EVENT_CLIENT_REFUSED] = {"client-refused", "c0e90117a55b419792045e7321ae182a",
+                                              LOG_WARNING},
+                [LOG_EVENT_CONFIG_INVALID] = {"config-invalid", "b5e56c96f47b4f199a7650154daba8a4",
+                                              LOG_ERR},
+                [LOG_EVENT_FAILED] = {"failed", "f0627145b8e647b59b1adcdde4383f8b", LOG_CRIT},
+};
+
+const LogEventInfo *log_event_info(LogEvent event) {
+        assert(event < _LOG_EVENT_MAX);
+        return &table[event];
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sd_journal_sendv() is called with fields of our own making; SYSLOG_IDENTIFIER and the like are
+ * added by journald. Whether the journal is our stderr is told by JOURNAL_STREAM, which systemd
+ * sets to the device and inode of the pipe it gave us: a program started from ours with another
+ * stderr inherits the variable, so the numbers are compared.
+ */
+#include "util/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#define TEXT_MAX   2048
+#define FIELD_MAX  1024
+#define FIELDS_MAX 16
+
+static bool to_journal;
+static bool show_debug;
+
+static bool stderr_is_journal(void) {
+        const char *stream = secure_getenv("JOURNAL_STREAM");
+        uintmax_t device, inode;
+        struct stat st;
+        char *end;
+
+        if (!stream)
+                return false;
+        errno = 0;
+        device = strtoumax(stream, &end, 10);
+        if (errno != 0 || end == stream || *end != ':')
+                return false;
+        stream = end + 1;
+        inode = strtoumax(stream, &end, 10);
+        if (errno != 0 || end == stream || *end != '\0')
+                return false;
+        return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_open(bool debug) {
+        show_debug = debug;
+        to_journal = stderr_is_journal();
+}
+
+static const char *priority_word(int priority) {
+        switch (priority) {
+        case LOG_DEBUG:
+                return "debug";
+        case LOG_INFO:
+        case LOG_NOTICE:
+                return "info";
+        case LOG_WARNING:
+                return "warning";
+        default:
+                return "error";
+        }
+}
+
+/* One write per line, so that lines of several threads never mix. */
+static void write_plain(int priority, const char *text, const LogField *fields, size_t n_fields) {
+        char line[TEXT_MAX + FIELDS_MAX * 64];
+        size_t used;
+        int n;
+
+        n = snprintf(line, sizeof(line), "%s: %s", priority_word(priority), text);
+        if (n < 0)
+                return;
+        used = (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
+        for (size_t i = 0; i < n_fields && used < sizeof(line) - 2; i++) {
+                if (!fields[i].value)
+                        continue;
+                n = snprintf(line + used, sizeof(line) - 1 - used, " %s=%s", fields[i].name,
+                             fields[i].value);
+                if (n < 0 || (size_t)n >= sizeof(line) - 1 - used)
+                        break;
+                used += (size_t)n;
+        }
+        line[used++] = '\n';
+        /* Nowhere to report a log line that can't be written. */
+        if (write(STDERR_FILENO, line, used) < 0)
+                return;
+}
+
+static size_t journal_field(
+                struct iovec *iov, char *buffer, size_t size, const char *name, const char *value) {
+        int n = snprintf(buffer, size, "%s=%s", name, value);
+
+        if (n < 0)
+                return 0;
+        iov->iov_base = buffer;
+        iov->iov_len = (size_t)n < size ? (size_t)n : size - 1;
+        return 1;
+}
+
+static void write_journal(int priority,
+                          const char *text,
+                          const LogEventInfo *info,
+                          const LogField *fields,
+                          size_t n_fields) {
+        char message[TEXT_MAX + 16], prio[16], id[64], event[64], rest[FIELDS_MAX][FIELD_MAX];
+        char name[64], digit[2] = {(char)('0' + priority), '\0'};
+        struct iovec iov[4 + FIELDS_MAX];
+        size_t n = 0;
+
+        n += journal_field(&iov[n], message, sizeof(message), "MESSAGE", text);
+        n += journal_field(&iov[n], prio, sizeof(prio), "PRIORITY", digit);
+        if (info) {
+                n += journal_field(&iov[n], id, sizeof(id), "MESSAGE_ID", info->message_id);
+                n += journal_field(&iov[n], event, sizeof(event), "IOTLINK_EVENT", info->name);
+        }
+        for (size_t i = 0; i < n_fields && i < FIELDS_MAX; i++) {
+                if (!fields[i].value)
+                        continue;
+                if (snprintf(name, sizeof(name), "IOTLINK_%s", fields[i].name) < 0)
+                        continue;
+                n += journal_field(&iov[n], rest[i], FIELD_MAX, name, fields[i].value);
+        }
+        (void)sd_journal_sendv(iov, (int)n);
+}
+
+static void write_text(int priority,
+                       const LogEventInfo *info,
+                       const LogField *fields,
+                       size_t n_fields,
+                       const char *text) {
+        LogField all[FIELDS_MAX + 1];
+        size_t n = 0;
+
+        if (to_journal) {
+                write_journal(priority, text, info, fields, n_fields);
+                return;
+        }
+        if (info)
+                all[n++] = (LogField){"EVENT", info->name};
+        for (size_t i = 0; i < n_fields && i < FIELDS_MAX; i++)
+                all[n++] = fields[i];
+        write_plain(priority, text, all, n);
+}
+
+#define LOG_TEXT(_priority, _info, _fields, _n, _format)                  \
+        do {                                                              \
+                char _text[TEXT_MAX];                                     \
+                int _saved_errno = errno;                                 \
+                va_list _ap;                                              \
+                va_start(_ap, _format);                                   \
+                if (vsnprintf(_text, sizeof(_text), _format, _ap) >= 0)   \
+                        write_text(_priority, _info, _fields, _n, _text); \
+                va_end(_ap);                                              \
+                errno = _saved_errno;                                     \
+        } while (0)
+
+void log_debug(const char *format, ...) {
+        if (show_debug)
+                LOG_TEXT(LOG_DEBUG, NULL, NULL, 0, format);
+}
+
+void log_info(const char *format, ...) {
+        LOG_TEXT(LOG_INFO, NULL, NULL, 0, format);
+}
+
+void log_warning(const char *format, ...) {
+        LOG_TEXT(LOG_WARNING, NULL, NULL, 0, format);
+}
+
+void log_error(const char *format, ...) {
+        LOG_TEXT(LOG_ERR, NULL, NULL, 0, format);
+}
+
+int log_error_errno(int r, const char *format, ...) {
+        errno = -r;
+        LOG_TEXT(LOG_ERR, NULL, NULL, 0, format);
+        return r;
+}
+
+void log_event(LogEvent event, const LogField *fields, size_t n_fields, const char *format, ...) {
+        const LogEventInfo *info = log_event_info(event);
+
+        LOG_TEXT(info->priority, info, fields, n_fields, format);
+}
