@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every journal event of the code has its entry in the catalog and in the documents, and no other.
+
+Code: src/util/log-event.c. Catalog: systemd/iotlinkd.catalog, which journalctl must also be able
+to compile. Documents: docs/TROUBLESHOOTING.md, where `word` stands in a heading or a table.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+IN_CODE = re.compile(r'\{\s*"([a-z-]+)",\s*"([0-9a-f]{32})"')
+IN_CATALOG = re.compile(r'^-- ([0-9a-f]{32})\n((?:[A-Z][\w-]*: .*\n)+)', re.M)
+
+
+def compare(code, catalog):
+    problems = []
+    for name, ident in code.items():
+        if ident not in catalog:
+            problems.append(f'{name}: no catalog entry {ident}')
+        elif not re.search(rf'^X-Event: {name}$', catalog[ident], re.M):
+            problems.append(f'{name}: the catalog entry {ident} is not headed "X-Event: {name}"')
+    problems += [f'{ident}: in the catalog, not in the code'
+                 for ident in catalog if ident not in code.values()]
+    if len(set(code.values())) != len(code):
+        problems.append('two events share a MESSAGE_ID')
+    return problems
+
+
+def compiles(path, count):
+    """Says what journalctl thinks of the catalog."""
+    if not shutil.which('journalctl'):
+        return []
+    with tempfile.TemporaryDirectory() as root:
+        place = pathlib.Path(root) / 'usr/lib/systemd/catalog'
+        place.mkdir(parents=True)
+        (pathlib.Path(root) / 'var/lib/systemd/catalog').mkdir(parents=True)
+        shutil.copy(path, place)
+        made = subprocess.run(['journalctl', f'--root={root}', '--update-catalog'],
+                              capture_output=True, text=True, check=False)
+        database = pathlib.Path(root) / 'var/lib/systemd/catalog/database'
+        if made.returncode != 0 or made.stderr or not database.exists():
+            return [f'journalctl --update-catalog: {made.stderr.strip()}']
+        stored = database.read_bytes().count(b'X-Event: ')
+        return [] if stored == count else [f'journalctl kept {stored} of {count} entries']
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    code = dict(IN_CODE.findall((root / 'src/util/log-event.c').read_text()))
+    catalog_path = root / 'systemd/iotlinkd.catalog'
+    catalog = dict(IN_CATALOG.findall(catalog_path.read_text()))
+    problems = [] if code else ['no events found in src/util/log-event.c']
+    problems += compare(code, catalog) + compiles(catalog_path, len(catalog))
+    guide = (root / 'docs/TROUBLESHOOTING.md').read_text()
+    problems += [f'{name}: not in docs/TROUBLESHOOTING.md' for name in code
+                 if f'`{name}`' not in guide]
+    print('\n'.join(problems), end='\n' if problems else '')
+    return 1 if problems else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
