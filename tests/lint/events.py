@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every journal event of the code has its entry in the catalog and in the documents, and no other.
+"""Every journal event has its entry in the catalog and its row in the guide, and no other has.
 
-Code: src/util/log-event.c. Catalog: systemd/iotlinkd.catalog, which journalctl must also be able
-to compile. Documents: docs/TROUBLESHOOTING.md, where `word` stands in a heading or a table.
+Events: src/util/log-event.c. Catalog: systemd/iotlinkd.catalog, which journalctl must also be able
+to compile. Guide: docs/TROUBLESHOOTING.md, also a row for each reason of src/cloud/reason.c.
 """
 
 import pathlib
@@ -14,6 +14,8 @@ import sys
 import tempfile
 
 IN_CODE = re.compile(r'\{\s*"([a-z-]+)",\s*"([0-9a-f]{32})"')
+REASON_IN_CODE = re.compile(r'\[REASON_\w+\]\s*=\s*\{\s*"([a-z-]+)"')
+IN_GUIDE = re.compile(r'^\| `([a-z-]+)` \|', re.M)
 IN_CATALOG = re.compile(r'^-- ([0-9a-f]{32})\n((?:[A-Z][\w-]*: .*\n)+)', re.M)
 
 
@@ -56,9 +58,14 @@ def main():
     catalog = dict(IN_CATALOG.findall(catalog_path.read_text()))
     problems = [] if code else ['no events found in src/util/log-event.c']
     problems += compare(code, catalog) + compiles(catalog_path, len(catalog))
-    guide = (root / 'docs/TROUBLESHOOTING.md').read_text()
-    problems += [f'{name}: not in docs/TROUBLESHOOTING.md' for name in code
-                 if f'`{name}`' not in guide]
+
+    reasons = set(REASON_IN_CODE.findall((root / 'src/cloud/reason.c').read_text())) - {'none'}
+    problems += [] if reasons else ['no reasons found in src/cloud/reason.c']
+    guide = set(IN_GUIDE.findall((root / 'docs/TROUBLESHOOTING.md').read_text()))
+    words = reasons | set(code)
+    problems += [f'{word}: no row in docs/TROUBLESHOOTING.md' for word in sorted(words - guide)]
+    problems += [f'{word}: a row in docs/TROUBLESHOOTING.md, but not in the code'
+                 for word in sorted(guide - words)]
     print('\n'.join(problems), end='\n' if problems else '')
     return 1 if problems else 0
 
