@@ -9,63 +9,15 @@
  */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "auth/sign.h"
+#include "auth/identity.h"
 #include "util/macro.h"
-
-typedef enum AuthMode {
-        AUTH_DEVICE,       /* one certificate per device: HMAC with the device's own secret */
-        AUTH_MQ_SIGNATURE, /* AliwareMQ / ApsaraMQ for MQTT: signature mode */
-        AUTH_PLAIN,        /* any MQTT 3.1.1 broker: user name and password, or nothing */
-        _AUTH_MODE_MAX,
-        _AUTH_MODE_INVALID = -22, /* -EINVAL */
-} AuthMode;
-
-const char *auth_mode_to_string(AuthMode mode);
-AuthMode auth_mode_from_string(const char *s);
-
-typedef enum TimestampKind {
-        TIMESTAMP_NOW,   /* milliseconds at each connect */
-        TIMESTAMP_NONE,  /* left out of both the client id and the signed text */
-        TIMESTAMP_FIXED, /* the digits in Identity.timestamp */
-} TimestampKind;
-
-/* Limits of the platform: length of the client id before its first '|'. */
-#define AUTH_CLIENT_ID_MAX 64
-
-/* All strings belong to the Identity; NULL where not set. Freed and wiped by identity_done(). */
-typedef struct Identity {
-        AuthMode mode;
-        char *product_key;
-        char *device_name;
-        char *client_id; /* NULL: the mode's own default */
-        char *secret;    /* device secret, AccessKey secret or password */
-        char *username;  /* plain only */
-
-        char *access_key_id; /* mq-* only */
-        char *group_id;      /* mq-* only: client id is GROUP@@@DEVICE */
-        char *device_id;     /* mq-* only */
-
-        char *region;      /* host is derived from it when host is NULL */
-        char *instance_id; /* with one, the host is the instance's own */
-        char *host;        /* explicit endpoint; wins */
-        uint16_t port;     /* 0: the mode's default for TLS or TCP */
-        bool tls;
-
-        SignMethod sign_method;
-        TimestampKind timestamp_kind;
-        char *timestamp;    /* digits, for TIMESTAMP_FIXED */
-        char *extra_params; /* more "key=value,..." for the client id's list, not signed; or NULL */
-} Identity;
-
-void identity_done(Identity *identity);
 
 /* What a CONNECT needs. Freed and wiped by credentials_done(). */
 typedef struct Credentials {
         char *host;
-        uint16_t port;
+        uint16_t port; /* Identity.port, or what the mode uses: a TLS root's own port may differ */
         bool tls;
         char *client_id;
         char *username; /* NULL: none is sent */
@@ -76,13 +28,7 @@ typedef struct Credentials {
 void credentials_done(Credentials *credentials);
 
 /*
- * Says whether @identity is complete and well-formed for its mode. Returns 0, or -EINVAL with a
- * sentence for people in @ret_error (caller frees), naming the key at fault in @ret_key (static).
- */
-_warn_unused_ int identity_check(const Identity *identity, const char **ret_key, char **ret_error);
-
-/*
  * Makes fresh credentials; @wall_msec is the time for TIMESTAMP_NOW. The identity must have
- * passed identity_check(). Returns 0 or -errno.
+ * passed identity_check(). Returns 0 or -errno (-ENOTSUP: OpenSSL may not use this digest).
  */
 _warn_unused_ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret);

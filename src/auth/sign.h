@@ -8,6 +8,7 @@
  * clock, no logging. Keys and intermediate values are wiped after use.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,8 +29,13 @@ typedef enum SignMethod {
 /* The platform's lower-case token ("hmacsha256"); from_string takes any letter case. */
 const char *sign_method_to_string(SignMethod method);
 SignMethod sign_method_from_string(const char *s);
+/* The algorithm's usual name ("HMAC-SHA256"). */
+const char *sign_method_title(SignMethod method);
 
-/* The raw MAC of @content under @key. Stores its length in @ret_len. Returns 0 or -errno. */
+/*
+ * The raw MAC of @content under @key, which may have any length. Stores the MAC's length in
+ * @ret_len. Returns 0, -ENOTSUP if this OpenSSL may not use the digest, or another -errno.
+ */
 _warn_unused_ int sign_mac(SignMethod method,
                            const char *key,
                            const char *content,
@@ -41,3 +47,13 @@ _warn_unused_ int sign_hex(SignMethod method,
                            const char *key,
                            const char *content,
                            char ret_hex[SIGN_HEX_MAX]);
+
+typedef struct SignParam {
+        const char *name, *value; /* without a value it takes no part */
+} SignParam;
+
+/*
+ * What the platform signs: parameters sorted by name (@params is sorted in place), each name
+ * followed by its value, nothing between. Returns 0 or -ENOMEM; the caller frees @ret.
+ */
+_warn_unused_ int sign_content(SignParam *params, size_t n_params, char **ret);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Credentials
+ *
+ * One function a mode. The platform's client id carries a list of parameters between bars behind
+ * it; only clientId, deviceName, productKey and timestamp are signed, with the bare client id.
+ * The message queue signs the whole client id and nothing else.
+ */
+
+#include "auth/credentials.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PORT_TCP 1883
+#define PORT_TLS 8883
+
+void credentials_done(Credentials *credentials) {
+        if (credentials->password)
+                explicit_bzero(credentials->password, strlen(credentials->password));
+        free(credentials->password);
+        free(credentials->host);
+        free(credentials->client_id);
+        free(credentials->username);
+        free(credentials->content);
+        *credentials = (Credentials){0};
+}
+
+_printf_(2, 3) static int set_string(char **ret, const char *format, ...) {
+        va_list args;
+        char *s;
+        int r;
+
+        va_start(args, format);
+        r = vasprintf(&s, format, args);
+        va_end(args);
+        if (r < 0)
+                return -ENOMEM;
+        *ret = s;
+        return 0;
+}
+
+static int make_host(const Identity *id, char **ret) {
+        if (id->host)
+                return set_string(ret, "%s", id->host);
+        if (id->mode != AUTH_DEVICE)
+                return -EINVAL;
+        if (id->instance_id)
+                return set_string(ret, "%s.mqtt.iothub.aliyuncs.com", id->instance_id);
+        if (id->region && id->product_key)
+                return set_string(ret, "%s.iot-as-mqtt.%s.aliyuncs.com", id->product_key,
+                                  id->region);
+        return -EINVAL;
+}
+
+/* The digits to send and sign, or NULL in @ret. */
+static int make_timestamp(const Identity *id, uint64_t wall_msec, char **ret) {
+        switch (id->timestamp_kind) {
+        case TIMESTAMP_NOW:
+                return set_string(ret, "%" PRIu64, wall_msec);
+        case TIMESTAMP_FIXED:
+                return set_string(ret, "%s", id->timestamp);
+        case TIMESTAMP_NONE:
+                *ret = NULL;
+                return 0;
+        default:
+                return -EINVAL;
+        }
+}
+
+static int make_device(const Identity *id, uint64_t wall_msec, Credentials *c) {
+        _cleanup_(freep) char *client_id = NULL, *timestamp = NULL;
+        const char *method =
+                        id->sign_method_implicit ? NULL : sign_method_to_string(id->sign_method);
+        char hex[SIGN_HEX_MAX];
+        int r;
+
+        if (id->client_id)
+                r = set_string(&client_id, "%s", id->client_id);
+        else
+                r = set_string(&client_id, "%s.%s", id->product_key, id->device_name);
+        if (r < 0)
+                return r;
+        r = make_timestamp(id, wall_msec, &timestamp);
+        if (r < 0)
+                return r;
+
+        r = set_string(&c->client_id, "%s|securemode=%d%s%s%s%s%s%s|", client_id, id->tls ? 2 : 3,
+                       method ? ",signmethod=" : "", method ? method : "",
+                       timestamp ? ",timestamp=" : "", timestamp ? timestamp : "",
+                       id->extra_params ? "," : "", id->extra_params ? id->extra_params : "");
+        if (r < 0)
+                return r;
+        r = set_string(&c->username, "%s&%s", id->device_name, id->product_key);
+        if (r < 0)
+                return r;
+
+        SignParam params[] = {
+                        {"clientId", client_id},
+                        {"deviceName", id->device_name},
+                        {"productKey", id->product_key},
+                        {"timestamp", timestamp},
+        };
+        r = sign_content(params, ARRAY_SIZE(params), &c->content);
+        if (r < 0)
+                return r;
+        r = sign_hex(id->sign_method, id->secret, c->content, hex);
+        if (r < 0)
+                return r;
+        r = set_string(&c->password, "%s", hex);
+        explicit_bzero(hex, sizeof(hex));
+        return r;
+}
+
+static int make_mq(const Identity *id, Credentials *c) {
+        unsigned char base64[SIGN_HEX_MAX];
+        uint8_t mac[SIGN_MAC_MAX];
+        size_t len;
+        int r;
+
+        if (id->client_id)
+                r = set_string(&c->client_id, "%s", id->client_id);
+        else
+                r = set_string(&c->client_id, "%s@@@%s", id->group_id, id->device_id);
+        if (r < 0)
+                return r;
+        r = set_string(&c->username, "%s|%s|%s",
+                       id->mode == AUTH_MQ_DEVICE ? "DeviceCredential" : "Signature",
+                       id->access_key_id, id->instance_id);
+        if (r < 0)
+                return r;
+        r = set_string(&c->content, "%s", c->client_id);
+        if (r < 0)
+                return r;
+
+        r = sign_mac(SIGN_HMACSHA1, id->secret, c->content, mac, &len);
+        if (r < 0)
+                return r;
+        (void)EVP_EncodeBlock(base64, mac, (int)len);
+        r = set_string(&c->password, "%s", (const char *)base64);
+        explicit_bzero(mac, sizeof(mac));
+        explicit_bzero(base64, sizeof(base64));
+        return r;
+}
+
+static int make_plain(const Identity *id, Credentials *c) {
+        int r;
+
+        if (id->client_id)
+                r = set_string(&c->client_id, "%s", id->client_id);
+        else if (id->product_key)
+                r = set_string(&c->client_id, "%s.%s", id->product_key, id->device_name);
+        else
+                r = set_string(&c->client_id, "%s", id->device_name);
+        if (r < 0)
+                return r;
+
+        if (id->username) {
+                r = set_string(&c->username, "%s", id->username);
+                if (r < 0)
+                        return r;
+        }
+        return id->secret ? set_string(&c->password, "%s", id->secret) : 0;
+}
+
+int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret) {
+        _cleanup_(credentials_done) Credentials c = {0};
+        int r;
+
+        r = make_host(identity, &c.host);
+        if (r < 0)
+                return r;
+        c.tls = identity->tls;
+        /* The platform's TLS stands on 1883 too, its newer root on 8883: see the settings. */
+        c.port = identity->tls && identity->mode != AUTH_DEVICE ? PORT_TLS : PORT_TCP;
+        if (identity->port)
+                c.port = identity->port;
+
+        switch (identity->mode) {
+        case AUTH_DEVICE:
+                r = make_device(identity, wall_msec, &c);
+                break;
+        case AUTH_MQ_SIGNATURE:
+        case AUTH_MQ_DEVICE:
+                r = make_mq(identity, &c);
+                break;
+        case AUTH_PLAIN:
+                r = make_plain(identity, &c);
+                break;
+        case _AUTH_MODE_MAX:
+        case _AUTH_MODE_INVALID:
+        default:
+                return -EINVAL;
+        }
+        if (r < 0)
+                return r;
+
+        *ret = c;
+        c = (Credentials){0};
+        return 0;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "auth/credentials.h"
+
+#include <errno.h>
+
+#include "vectors.h"
+
+/* An Identity whose strings are borrowed: never identity_done()d. */
+#define BORROW(_s) ((char *)(uintptr_t)(_s))
+
+static int compare_strings(const void *a, const void *b) {
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Rewrites "id|b,a|" as "id|a,b|": the order between the bars means nothing. */
+static char *client_id_sorted(const char *client_id) {
+        char *copy = strdup(client_id), *parts[16], *sorted, *p, *save = NULL;
+        size_t n = 0, bar = strcspn(client_id, "|"), len = strlen(client_id);
+
+        CHECK(copy && client_id[bar] == '|' && client_id[len - 1] == '|' && len > bar + 2);
+        CHECK(client_id[len - 2] != ',');
+        copy[bar] = copy[len - 1] = '\0';
+        for (p = strtok_r(copy + bar + 1, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
+                CHECK(n < ARRAY_SIZE(parts));
+                parts[n++] = p;
+        }
+        qsort(parts, n, sizeof(parts[0]), compare_strings);
+
+        sorted = calloc(1, len + 2);
+        CHECK(sorted);
+        p = stpcpy(stpcpy(sorted, copy), "|");
+        for (size_t i = 0; i < n; i++)
+                p = stpcpy(stpcpy(p, parts[i]), ",");
+        free(copy);
+        return sorted;
+}
+
+static void check_client_id(const char *is, const char *expected) {
+        char *a = client_id_sorted(is), *b = client_id_sorted(expected);
+
+        CHECK_STR(a, b);
+        free(a);
+        free(b);
+}
+
+static void check_valid(const Identity *id) {
+        const char *key = NULL;
+        char *error = NULL;
+
+        if (identity_check(id, &key, &error) < 0)
+                CHECK_STR(error, "");
+}
+
+/* "pk.iot-as-mqtt.REGION.aliyuncs.com" -> REGION */
+static char *region_of(const char *host) {
+        const char *begin = strstr(host, ".iot-as-mqtt.") + strlen(".iot-as-mqtt.");
+
+        return strndup(begin, strcspn(begin, "."));
+}
+
+static void check_direct(json_t *inputs, json_t *expected) {
+        const char *method = vector_string(inputs, "signmethod");
+        const char *host = vector_string(expected, "host"), *name;
+        int port = (int)json_integer_value(json_object_get(expected, "port"));
+        char *region = region_of(host ? host : "pk.iot-as-mqtt.cn-shanghai.aliyuncs.com");
+        char extra[128] = "";
+        Credentials c;
+        json_t *value;
+        Identity id = {
+                        .mode = AUTH_DEVICE,
+                        .product_key = BORROW(vector_string(inputs, "productKey")),
+                        .device_name = BORROW(vector_string(inputs, "deviceName")),
+                        .client_id = BORROW(vector_string(inputs, "clientId")),
+                        .secret = BORROW(vector_string(inputs, "deviceSecret")),
+                        .region = region,
+                        .port = port == 1883 ? 0 : (uint16_t)port,
+                        .tls = json_integer_value(json_object_get(inputs, "securemode")) == 2,
+                        .sign_method = method ? sign_method_from_string(method) : SIGN_HMACMD5,
+                        .sign_method_implicit = !method,
+                        .timestamp = BORROW(vector_string(inputs, "timestamp")),
+        };
+
+        id.timestamp_kind = id.timestamp ? TIMESTAMP_FIXED : TIMESTAMP_NONE;
+        json_object_foreach(json_object_get(inputs, "extraParams"), name, value) {
+                if (extra[0])
+                        strcat(extra, ",");
+                strcat(strcat(strcat(extra, name), "="), json_string_value(value));
+        }
+        if (extra[0])
+                id.extra_params = extra;
+
+        check_valid(&id);
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        check_client_id(c.client_id, vector_string(expected, "clientId"));
+        CHECK_STR(c.content, vector_string(expected, "signContent"));
+        CHECK_STR(c.username, vector_string(expected, "username"));
+        CHECK_STR(c.password, vector_string(expected, "password"));
+        if (host)
+                CHECK_STR(c.host, host);
+        if (port)
+                CHECK_INT(c.port, port);
+
+        credentials_done(&c);
+        free(region);
+}
+
+static void test_device_known_answers(void) {
+        vectors_walk("mqtt-direct", "", 15, check_direct);
+}
+
+static void check_mq(json_t *inputs, json_t *expected) {
+        Credentials c;
+        Identity id = {
+                        .mode = AUTH_MQ_SIGNATURE,
+                        .client_id = BORROW(vector_string(inputs, "clientId")),
+                        .access_key_id = BORROW(vector_string(inputs, "accessKeyId")),
+                        .secret = BORROW(vector_string(inputs, "secret")),
+                        .instance_id = BORROW(vector_string(inputs, "instanceId")),
+                        .host = BORROW("mqtt-xxxxx.mqtt.aliyuncs.com"),
+        };
+
+        check_valid(&id);
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.client_id, vector_string(expected, "clientId"));
+        CHECK_STR(c.username, vector_string(expected, "username"));
+        CHECK_STR(c.password, vector_string(expected, "password"));
+        CHECK_STR(c.content, c.client_id);
+        CHECK_INT(c.port, 1883);
+        credentials_done(&c);
+}
+
+static void test_mq_known_answers(void) {
+        vectors_walk("apsaramq-signature", "", 2, check_mq);
+}
+
+static void test_mq_device_makes_its_client_id(void) {
+        Credentials c;
+        Identity id = {
+                        .mode = AUTH_MQ_DEVICE,
+                        .group_id = BORROW("GID_Test"),
+                        .device_id = BORROW("0001"),
+                        .access_key_id = BORROW("DC.YYYYY"),
+                        .secret = BORROW("XXXXX"),
+                        .instance_id = BORROW("mqtt-xxxxx"),
+                        .host = BORROW("mqtt-xxxxx.mqtt.aliyuncs.com"),
+                        .tls = true,
+        };
+
+        check_valid(&id);
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.client_id, "GID_Test@@@0001");
+        CHECK_STR(c.username, "DeviceCredential|DC.YYYYY|mqtt-xxxxx");
+        CHECK_STR(c.password, "vI009IZJZVGRwBwZvnbwjfuXxVM=");
+        CHECK_INT(c.port, 8883);
+        CHECK(c.tls);
+        credentials_done(&c);
+}
+
+static Identity sample_device(void) {
+        return (Identity){
+                        .mode = AUTH_DEVICE,
+                        .product_key = BORROW("a1X2bEnP82z"),
+                        .device_name = BORROW("example1"),
+                        .secret = BORROW("ga7XA6KdlEeiPXQPpRbAjOZXwG8ydgSe"),
+                        .region = BORROW("cn-shanghai"),
+                        .sign_method = SIGN_HMACSHA256,
+                        .tls = true,
+        };
+}
+
+static void test_device_defaults(void) {
+        Identity id = sample_device();
+        Credentials c;
+
+        CHECK_INT(credentials_make(&id, UINT64_C(2524608000000), &c), 0);
+        CHECK_STR(c.client_id, "a1X2bEnP82z.example1|securemode=2,signmethod=hmacsha256,"
+                               "timestamp=2524608000000|");
+        CHECK_STR(c.password, "B8CE8F1D706DD3C61D13BFD9855DEF7E321B785084CA9C93F0169A2B46785DD2");
+        CHECK_STR(c.host, "a1X2bEnP82z.iot-as-mqtt.cn-shanghai.aliyuncs.com");
+        CHECK_INT(c.port, 1883);
+        credentials_done(&c);
+        CHECK(!c.password && !c.host);
+}
+
+static void test_list_without_method_and_timestamp(void) {
+        Identity id = sample_device();
+        Credentials c;
+
+        id.sign_method = SIGN_HMACMD5;
+        id.sign_method_implicit = true;
+        id.timestamp_kind = TIMESTAMP_NONE;
+        id.tls = false;
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.client_id, "a1X2bEnP82z.example1|securemode=3|");
+        credentials_done(&c);
+}
+
+static void test_extra_parameters_are_last_and_unsigned(void) {
+        Identity id = sample_device();
+        Credentials c, plain;
+
+        CHECK_INT(credentials_make(&id, 5, &plain), 0);
+        id.extra_params = BORROW("_v=x-1,ext=3");
+        CHECK_INT(credentials_make(&id, 5, &c), 0);
+        CHECK_STR(c.client_id,
+                  "a1X2bEnP82z.example1|securemode=2,signmethod=hmacsha256,timestamp=5,"
+                  "_v=x-1,ext=3|");
+        CHECK_STR(c.content, plain.content);
+        CHECK_STR(c.password, plain.password);
+        credentials_done(&c);
+        credentials_done(&plain);
+}
+
+static void test_endpoint_precedence(void) {
+        Identity id = sample_device();
+        Credentials c;
+
+        id.instance_id = BORROW("iot-060a0bgd");
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.host, "iot-060a0bgd.mqtt.iothub.aliyuncs.com");
+        credentials_done(&c);
+
+        id.host = BORROW("127.0.0.1");
+        id.port = 12345;
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.host, "127.0.0.1");
+        CHECK_INT(c.port, 12345);
+        credentials_done(&c);
+}
+
+static void test_plain(void) {
+        Identity id = {.mode = AUTH_PLAIN, .client_id = BORROW("c1"), .host = BORROW("broker")};
+        Credentials c;
+
+        check_valid(&id);
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.client_id, "c1");
+        CHECK(!c.username && !c.password && !c.content);
+        CHECK_INT(c.port, 1883);
+        credentials_done(&c);
+
+        id.client_id = NULL;
+        id.device_name = BORROW("gw");
+        id.username = BORROW("u");
+        id.secret = BORROW("p");
+        id.tls = true;
+        check_valid(&id);
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.client_id, "gw");
+        CHECK_STR(c.username, "u");
+        CHECK_STR(c.password, "p");
+        CHECK_INT(c.port, 8883);
+        credentials_done(&c);
+
+        id.product_key = BORROW("site");
+        CHECK_INT(credentials_make(&id, 1, &c), 0);
+        CHECK_STR(c.client_id, "site.gw");
+        credentials_done(&c);
+}
+
+static void test_output_is_untouched_on_failure(void) {
+        Identity id = sample_device();
+        Credentials c = {.port = 99};
+
+        id.region = NULL;
+        CHECK_INT(credentials_make(&id, 1, &c), -EINVAL);
+        id = sample_device();
+        id.sign_method = _SIGN_METHOD_MAX;
+        CHECK_INT(credentials_make(&id, 1, &c), -EINVAL);
+        id = sample_device();
+        id.mode = _AUTH_MODE_MAX;
+        CHECK_INT(credentials_make(&id, 1, &c), -EINVAL);
+        CHECK_INT(c.port, 99);
+        CHECK(!c.host && !c.password);
+}
+
+TEST_MAIN(TEST(test_device_known_answers),
+          TEST(test_mq_known_answers),
+          TEST(test_mq_device_makes_its_client_id),
+          TEST(test_device_defaults),
+          TEST(test_list_without_method_and_timestamp),
+          TEST(test_extra_parameters_are_last_and_unsigned),
+          TEST(test_endpoint_precedence),
+          TEST(test_plain),
+          TEST(test_output_is_untouched_on_failure))
