@@ -4,10 +4,8 @@
 
 #include <errno.h>
 
+#include "borrow.h"
 #include "vectors.h"
-
-/* An Identity whose strings are borrowed: never identity_done()d. */
-#define BORROW(_s) ((char *)(uintptr_t)(_s))
 
 static int compare_strings(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
@@ -69,23 +67,24 @@ static void check_direct(json_t *inputs, json_t *expected) {
         json_t *value;
         Identity id = {
                         .mode = AUTH_DEVICE,
-                        .product_key = BORROW(vector_string(inputs, "productKey")),
-                        .device_name = BORROW(vector_string(inputs, "deviceName")),
-                        .client_id = BORROW(vector_string(inputs, "clientId")),
-                        .secret = BORROW(vector_string(inputs, "deviceSecret")),
+                        .product_key = borrow(vector_string(inputs, "productKey")),
+                        .device_name = borrow(vector_string(inputs, "deviceName")),
+                        .client_id = borrow(vector_string(inputs, "clientId")),
+                        .secret = borrow(vector_string(inputs, "deviceSecret")),
                         .region = region,
                         .port = port == 1883 ? 0 : (uint16_t)port,
                         .tls = json_integer_value(json_object_get(inputs, "securemode")) == 2,
                         .sign_method = method ? sign_method_from_string(method) : SIGN_HMACMD5,
                         .sign_method_implicit = !method,
-                        .timestamp = BORROW(vector_string(inputs, "timestamp")),
+                        .timestamp = borrow(vector_string(inputs, "timestamp")),
         };
 
         id.timestamp_kind = id.timestamp ? TIMESTAMP_FIXED : TIMESTAMP_NONE;
         json_object_foreach(json_object_get(inputs, "extraParams"), name, value) {
-                if (extra[0])
-                        strcat(extra, ",");
-                strcat(strcat(strcat(extra, name), "="), json_string_value(value));
+                size_t len = strlen(extra);
+
+                (void)snprintf(extra + len, sizeof(extra) - len, "%s%s=%s", len > 0 ? "," : "",
+                               name, json_string_value(value));
         }
         if (extra[0])
                 id.extra_params = extra;
@@ -113,11 +112,11 @@ static void check_mq(json_t *inputs, json_t *expected) {
         Credentials c;
         Identity id = {
                         .mode = AUTH_MQ_SIGNATURE,
-                        .client_id = BORROW(vector_string(inputs, "clientId")),
-                        .access_key_id = BORROW(vector_string(inputs, "accessKeyId")),
-                        .secret = BORROW(vector_string(inputs, "secret")),
-                        .instance_id = BORROW(vector_string(inputs, "instanceId")),
-                        .host = BORROW("mqtt-xxxxx.mqtt.aliyuncs.com"),
+                        .client_id = borrow(vector_string(inputs, "clientId")),
+                        .access_key_id = borrow(vector_string(inputs, "accessKeyId")),
+                        .secret = borrow(vector_string(inputs, "secret")),
+                        .instance_id = borrow(vector_string(inputs, "instanceId")),
+                        .host = borrow("mqtt-xxxxx.mqtt.aliyuncs.com"),
         };
 
         check_valid(&id);
@@ -138,12 +137,12 @@ static void test_mq_device_makes_its_client_id(void) {
         Credentials c;
         Identity id = {
                         .mode = AUTH_MQ_DEVICE,
-                        .group_id = BORROW("GID_Test"),
-                        .device_id = BORROW("0001"),
-                        .access_key_id = BORROW("DC.YYYYY"),
-                        .secret = BORROW("XXXXX"),
-                        .instance_id = BORROW("mqtt-xxxxx"),
-                        .host = BORROW("mqtt-xxxxx.mqtt.aliyuncs.com"),
+                        .group_id = borrow("GID_Test"),
+                        .device_id = borrow("0001"),
+                        .access_key_id = borrow("DC.YYYYY"),
+                        .secret = borrow("XXXXX"),
+                        .instance_id = borrow("mqtt-xxxxx"),
+                        .host = borrow("mqtt-xxxxx.mqtt.aliyuncs.com"),
                         .tls = true,
         };
 
@@ -160,10 +159,10 @@ static void test_mq_device_makes_its_client_id(void) {
 static Identity sample_device(void) {
         return (Identity){
                         .mode = AUTH_DEVICE,
-                        .product_key = BORROW("a1X2bEnP82z"),
-                        .device_name = BORROW("example1"),
-                        .secret = BORROW("ga7XA6KdlEeiPXQPpRbAjOZXwG8ydgSe"),
-                        .region = BORROW("cn-shanghai"),
+                        .product_key = borrow("a1X2bEnP82z"),
+                        .device_name = borrow("example1"),
+                        .secret = borrow("ga7XA6KdlEeiPXQPpRbAjOZXwG8ydgSe"),
+                        .region = borrow("cn-shanghai"),
                         .sign_method = SIGN_HMACSHA256,
                         .tls = true,
         };
@@ -201,7 +200,7 @@ static void test_extra_parameters_are_last_and_unsigned(void) {
         Credentials c, plain;
 
         CHECK_INT(credentials_make(&id, 5, &plain), 0);
-        id.extra_params = BORROW("_v=x-1,ext=3");
+        id.extra_params = borrow("_v=x-1,ext=3");
         CHECK_INT(credentials_make(&id, 5, &c), 0);
         CHECK_STR(c.client_id,
                   "a1X2bEnP82z.example1|securemode=2,signmethod=hmacsha256,timestamp=5,"
@@ -216,12 +215,12 @@ static void test_endpoint_precedence(void) {
         Identity id = sample_device();
         Credentials c;
 
-        id.instance_id = BORROW("iot-060a0bgd");
+        id.instance_id = borrow("iot-060a0bgd");
         CHECK_INT(credentials_make(&id, 1, &c), 0);
         CHECK_STR(c.host, "iot-060a0bgd.mqtt.iothub.aliyuncs.com");
         credentials_done(&c);
 
-        id.host = BORROW("127.0.0.1");
+        id.host = borrow("127.0.0.1");
         id.port = 12345;
         CHECK_INT(credentials_make(&id, 1, &c), 0);
         CHECK_STR(c.host, "127.0.0.1");
@@ -230,7 +229,7 @@ static void test_endpoint_precedence(void) {
 }
 
 static void test_plain(void) {
-        Identity id = {.mode = AUTH_PLAIN, .client_id = BORROW("c1"), .host = BORROW("broker")};
+        Identity id = {.mode = AUTH_PLAIN, .client_id = borrow("c1"), .host = borrow("broker")};
         Credentials c;
 
         check_valid(&id);
@@ -241,9 +240,9 @@ static void test_plain(void) {
         credentials_done(&c);
 
         id.client_id = NULL;
-        id.device_name = BORROW("gw");
-        id.username = BORROW("u");
-        id.secret = BORROW("p");
+        id.device_name = borrow("gw");
+        id.username = borrow("u");
+        id.secret = borrow("p");
         id.tls = true;
         check_valid(&id);
         CHECK_INT(credentials_make(&id, 1, &c), 0);
@@ -253,7 +252,7 @@ static void test_plain(void) {
         CHECK_INT(c.port, 8883);
         credentials_done(&c);
 
-        id.product_key = BORROW("site");
+        id.product_key = borrow("site");
         CHECK_INT(credentials_make(&id, 1, &c), 0);
         CHECK_STR(c.client_id, "site.gw");
         credentials_done(&c);

@@ -4,31 +4,30 @@
 
 #include <errno.h>
 
+#include "borrow.h"
 #include "test.h"
-
-#define BORROW(_s) ((char *)(uintptr_t)(_s))
 
 #define TEN "0123456789"
 
 static Identity sample(AuthMode mode) {
-        Identity id = {.mode = mode, .secret = BORROW("secret")};
+        Identity id = {.mode = mode, .secret = borrow("secret")};
 
         if (mode == AUTH_DEVICE) {
-                id.product_key = BORROW("a1X2bEnP82z");
-                id.device_name = BORROW("example1");
-                id.region = BORROW("cn-shanghai");
+                id.product_key = borrow("a1X2bEnP82z");
+                id.device_name = borrow("example1");
+                id.region = borrow("cn-shanghai");
                 return id;
         }
-        id.host = BORROW("broker.example");
+        id.host = borrow("broker.example");
         if (mode == AUTH_PLAIN) {
-                id.client_id = BORROW("c1");
-                id.username = BORROW("u");
+                id.client_id = borrow("c1");
+                id.username = borrow("u");
                 return id;
         }
-        id.access_key_id = BORROW("YYYYY");
-        id.instance_id = BORROW("mqtt-xxxxx");
-        id.group_id = BORROW("GID_Test");
-        id.device_id = BORROW("0001");
+        id.access_key_id = borrow("YYYYY");
+        id.instance_id = borrow("mqtt-xxxxx");
+        id.group_id = borrow("GID_Test");
+        id.device_id = borrow("0001");
         return id;
 }
 
@@ -73,25 +72,25 @@ static void test_device_name(void) {
 
         id.device_name = NULL;
         check_refused(&id, "identity.device_name", "missing");
-        id.device_name = BORROW("");
+        id.device_name = borrow("");
         check_refused(&id, "identity.device_name", "has 0 characters");
-        id.device_name = BORROW("abc");
+        id.device_name = borrow("abc");
         check_refused(&id, "identity.device_name", "4 to 32");
-        id.device_name = BORROW("abcd");
+        id.device_name = borrow("abcd");
         check_accepted(&id);
-        id.device_name = BORROW(TEN TEN TEN "12");
+        id.device_name = borrow(TEN TEN TEN "12");
         check_accepted(&id);
-        id.device_name = BORROW(TEN TEN TEN "123");
+        id.device_name = borrow(TEN TEN TEN "123");
         check_refused(&id, "identity.device_name", "has 33 characters");
-        id.device_name = BORROW("gw-01_rack@site.A:7");
+        id.device_name = borrow("gw-01_rack@site.A:7");
         check_accepted(&id);
-        id.device_name = BORROW("gw&01");
+        id.device_name = borrow("gw&01");
         check_refused(&id, "identity.device_name", "holds '&'");
-        id.device_name = BORROW("gw 01");
+        id.device_name = borrow("gw 01");
         check_refused(&id, "identity.device_name", "holds ' '");
-        id.device_name = BORROW("gw\x1b[31m");
+        id.device_name = borrow("gw\x1b[31m");
         check_refused(&id, "identity.device_name", "control");
-        id.device_name = BORROW("g\xc3\xa4teway");
+        id.device_name = borrow("g\xc3\xa4teway");
         check_refused(&id, "identity.device_name", "non-ASCII");
 }
 
@@ -100,28 +99,28 @@ static void test_product_key(void) {
 
         id.product_key = NULL;
         check_refused(&id, "identity.product_key", "missing");
-        id.product_key = BORROW(TEN TEN);
+        id.product_key = borrow(TEN TEN);
         check_accepted(&id);
-        id.product_key = BORROW(TEN TEN "1");
+        id.product_key = borrow(TEN TEN "1");
         check_refused(&id, "identity.product_key", "1 to 20");
-        id.product_key = BORROW("a1.b");
+        id.product_key = borrow("a1.b");
         check_refused(&id, "identity.product_key", "only letters and digits");
 }
 
 static void test_client_id(void) {
         Identity id = sample(AUTH_DEVICE);
 
-        id.client_id = BORROW("0A:1B:2C:3D:4E:5F");
+        id.client_id = borrow("0A:1B:2C:3D:4E:5F");
         check_accepted(&id);
-        id.client_id = BORROW("example1&a1X2bEnP82z");
+        id.client_id = borrow("example1&a1X2bEnP82z");
         check_accepted(&id);
-        id.client_id = BORROW(TEN TEN TEN TEN TEN TEN "1234");
+        id.client_id = borrow(TEN TEN TEN TEN TEN TEN "1234");
         check_accepted(&id);
-        id.client_id = BORROW(TEN TEN TEN TEN TEN TEN "12345");
+        id.client_id = borrow(TEN TEN TEN TEN TEN TEN "12345");
         check_refused(&id, "identity.client_id", "has 65 characters");
-        id.client_id = BORROW("a|securemode=2|");
+        id.client_id = borrow("a|securemode=2|");
         check_refused(&id, "identity.client_id", "'|'");
-        id.client_id = BORROW("");
+        id.client_id = borrow("");
         check_refused(&id, "identity.client_id", "has 0 characters");
 }
 
@@ -130,7 +129,7 @@ static void test_sentences_hold_no_secret(void) {
         const char *key;
         char *error, secret[300];
 
-        id.secret = BORROW("hush\n");
+        id.secret = borrow("hush\n");
         CHECK_INT(identity_check(&id, &key, &error), -EINVAL);
         CHECK_STR(key, "identity.device_secret");
         CHECK(!strstr(error, "hush"));
@@ -163,11 +162,11 @@ static void test_timestamp(void) {
 
         id.timestamp_kind = TIMESTAMP_FIXED;
         check_refused(&id, "cloud.timestamp", "missing");
-        id.timestamp = BORROW("2524608000000");
+        id.timestamp = borrow("2524608000000");
         check_accepted(&id);
-        id.timestamp = BORROW("-1");
+        id.timestamp = borrow("-1");
         check_refused(&id, "cloud.timestamp", "digits");
-        id.timestamp = BORROW(TEN TEN "1");
+        id.timestamp = borrow(TEN TEN "1");
         check_refused(&id, "cloud.timestamp", "1 to 20");
 }
 
@@ -189,10 +188,10 @@ static void test_extra_parameters(void) {
         };
         Identity id = sample(AUTH_DEVICE);
 
-        id.extra_params = BORROW("_v=paho-c-1.0.0,lan=C,signmethods=1");
+        id.extra_params = borrow("_v=paho-c-1.0.0,lan=C,signmethods=1");
         check_accepted(&id);
         for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-                id.extra_params = BORROW(bad[i]);
+                id.extra_params = borrow(bad[i]);
                 check_refused(&id, "cloud.extra_params", "extra_params");
         }
 }
@@ -202,17 +201,17 @@ static void test_endpoint(void) {
 
         id.region = NULL;
         check_refused(&id, "cloud.region", "endpoint");
-        id.instance_id = BORROW("iot-060a0bgd");
+        id.instance_id = borrow("iot-060a0bgd");
         check_accepted(&id);
-        id.instance_id = BORROW("iot/../x");
+        id.instance_id = borrow("iot/../x");
         check_refused(&id, "cloud.instance_id", "holds '/'");
         id.instance_id = NULL;
-        id.host = BORROW("fe80::1");
+        id.host = borrow("fe80::1");
         check_accepted(&id);
-        id.host = BORROW("tcp://x");
+        id.host = borrow("tcp://x");
         check_refused(&id, "cloud.endpoint", "holds '/'");
         id.host = NULL;
-        id.region = BORROW("cn-shanghai.evil");
+        id.region = borrow("cn-shanghai.evil");
         check_refused(&id, "cloud.region", "holds '.'");
 }
 
@@ -230,12 +229,12 @@ static void test_mq(void) {
         id = sample(AUTH_MQ_SIGNATURE);
         id.group_id = NULL;
         check_refused(&id, "identity.group_id", "missing");
-        id.client_id = BORROW("GID_Test@@@0001");
+        id.client_id = borrow("GID_Test@@@0001");
         check_accepted(&id);
         id = sample(AUTH_MQ_SIGNATURE);
-        id.device_id = BORROW(TEN TEN TEN TEN TEN);
+        id.device_id = borrow(TEN TEN TEN TEN TEN);
         check_accepted(&id);
-        id.group_id = BORROW("GID_0123456789");
+        id.group_id = borrow("GID_0123456789");
         check_refused(&id, "identity.device_id", "64");
         id = sample(AUTH_MQ_SIGNATURE);
         id.secret = NULL;
@@ -251,12 +250,12 @@ static void test_plain(void) {
         check_accepted(&id);
         id.client_id = NULL;
         check_refused(&id, "identity.client_id", "missing");
-        id.device_name = BORROW("gw");
+        id.device_name = borrow("gw");
         check_accepted(&id);
         id.host = NULL;
         check_refused(&id, "cloud.endpoint", "missing");
         id = sample(AUTH_PLAIN);
-        id.client_id = BORROW("a|b|");
+        id.client_id = borrow("a|b|");
         check_accepted(&id);
 }
 
