@@ -7,6 +7,15 @@
  * One connected program: its bytes in, decoded to requests for the handler; its replies and
  * messages out, encoded. Loop thread only. A session that closes stays valid for those who hold a
  * reference; what is sent to it then goes nowhere.
+ *
+ * Sending never blocks and never calls the handler: what is sent is queued and written when the
+ * loop comes round, and a session that must be dropped is closed (handler->closed) then, too.
+ *
+ * When a program shuts down its sending side ("printf ... | socat"), everything that it sent is
+ * handled, a last line without a newline included. The session then stays until all its output is
+ * written and nobody holds it (local_session_hold). The bridge holds it for each reply that it
+ * owes and for each subscription or watch, so that a program which only listens may close its
+ * sending side. A session ends at once when the program closes its socket.
  */
 
 #include <stdbool.h>
@@ -62,7 +71,8 @@ typedef struct LocalHandler {
         void (*done)(void *userdata, LocalSession *session, uint64_t mid);
         void (*status)(void *userdata, LocalSession *session, const LocalId *id);
         void (*watch)(void *userdata, LocalSession *session, const LocalId *id);
-        void (*closed)(void *userdata, LocalSession *session); /* last call for this session */
+        /* The last call for this session, also when the server is freed. */
+        void (*closed)(void *userdata, LocalSession *session);
 } LocalHandler;
 
 /* The states of an "ack" and the codes of an "error", as docs/PROTOCOL.md has them. */
@@ -107,6 +117,8 @@ void *local_session_userdata(const LocalSession *session);
 
 /* For log lines: the name from "hello", or "pid 123"; with the kernel's word on who it is. */
 const char *local_session_name(const LocalSession *session);
+/* The name from "hello", NULL without one: what durable subscriptions need. */
+const char *local_session_client(const LocalSession *session);
 uid_t local_session_uid(const LocalSession *session);
 pid_t local_session_pid(const LocalSession *session);
 
@@ -135,6 +147,11 @@ void local_session_facts(LocalSession *session,
                          const LocalId *id,
                          const LocalFact *facts,
                          size_t n_facts);
+
+/* Keeps a session whose program has shut down its sending side; see above. Calls are counted. A
+ * hold left over when the session closes needs no release. */
+void local_session_hold(LocalSession *session);
+void local_session_release(LocalSession *session);
 
 /* Stops and resumes reading from this session: the bridge's way to say "not so fast". */
 void local_session_set_paused(LocalSession *session, bool paused);
