@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Probe
+ *
+ * Finds out why a connection attempt failed. The library says no more than "TCP/TLS connect
+ * failure"; so after a failure the same steps are walked again by hand, up to but without CONNECT,
+ * and the step that fails gives the reason. Cloud thread only: every call may block.
+ */
+
+#include <netdb.h>
+
+#include "cloud/transport.h"
+
+#define PROBE_DETAIL_MAX 160U
+
+typedef struct ProbeResult {
+        Reason reason;
+        char detail[PROBE_DETAIL_MAX]; /* the system's words; may be empty */
+} ProbeResult;
+
+/* Looks up host and port. Returns true, or false with the reason. Can take as long as DNS takes. */
+bool probe_resolve(const char *host, uint16_t port, struct addrinfo **ret, ProbeResult *ret_result);
+
+/*
+ * Connects, and with TLS shakes hands, as the library would. REASON_NONE in @ret_result: every
+ * step worked this time. Takes at most @timeout_sec after the name is resolved.
+ */
+void probe_run(const TransportTarget *target, unsigned timeout_sec, ProbeResult *ret_result);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * TLS
+ *
+ * What the library leaves to us: the lowest protocol version, and the reason when a handshake
+ * fails. The only file of this layer that knows OpenSSL.
+ */
+
+#include "cloud/probe.h"
+
+/*
+ * Makes "1.3" the lowest version for every connection of this process; "1.2" is what OpenSSL 3
+ * allows at the least anyway. Call before anything else uses OpenSSL. Returns 0 or -errno.
+ */
+_warn_unused_ int tls_require_version(const char *min_version);
+
+/*
+ * Shakes hands on a connected non-blocking socket with the target's root, host name and client
+ * certificate. On failure fills @result in; on success leaves it alone.
+ */
+void tls_probe(int fd, const TransportTarget *target, uint64_t deadline_usec, ProbeResult *result);
