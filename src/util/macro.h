@@ -39,12 +39,12 @@
 
 /* Defines _func##p, the cleanup handler of a destructor that takes the object itself. The static
  * assertion only takes the semicolon that follows a use. */
-#define DEFINE_CLEANUP(_type, _func)             \
-        static inline void _func##p(_type *_p) { \
-                if (*_p)                         \
-                        (void)_func(*_p);        \
-        }                                        \
-        _Static_assert(sizeof(_type) > 0, "a complete type")
+#define DEFINE_CLEANUP(_type, _func) /* NOLINTNEXTLINE(bugprone-macro-parentheses): a type */ \
+        static inline void _func##p(_type *_p) {                                              \
+                if (*_p)                                                                      \
+                        (void)_func(*_p);                                                     \
+        }                                                                                     \
+        _Static_assert(1, "")
 
 static inline void freep(void *p) {
         free(*(void **)p);
