@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cloud/paho-socket.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,9 +13,11 @@
 
 #include "util/clock.h"
 
-/* The library has one set of threads per process, so one place per process fits. */
-static atomic_int last_fd = -1;
-static atomic_uint user_timeout_msec;
+static struct {
+        pthread_mutex_t lock;
+        int fd; /* our duplicate, so that it can't become another file while we use it */
+        unsigned user_timeout_msec;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 static bool is_library_thread(void) {
         char name[16] = "";
@@ -34,43 +34,70 @@ static bool is_tcp(int fd) {
         return value == IPPROTO_TCP;
 }
 
+static void remember(int take_fd) {
+        if (shared.fd >= 0)
+                (void)close(shared.fd);
+        shared.fd = take_fd;
+}
+
 static void prepare(int fd) {
-        unsigned timeout = atomic_load(&user_timeout_msec);
-        int on = 1, copy;
+        const int on = 1;
 
-        /* Each is an improvement only: without it the connection works as the library made it. */
+        (void)pthread_mutex_lock(&shared.lock);
+        /* Both are improvements only: without them the connection works as the library made it. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (timeout > 0)
-                (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
-
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        copy = atomic_exchange(&last_fd, copy);
-        if (copy >= 0)
-                (void)close(copy);
+        if (shared.user_timeout_msec > 0)
+                (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &shared.user_timeout_msec,
+                                 sizeof(shared.user_timeout_msec));
+        remember(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+        (void)pthread_mutex_unlock(&shared.lock);
 }
 
 /* Visible to the library, which finds the program's connect() before libc's. */
 __attribute__((__visibility__("default"))) int connect(int fd,
-                                                       const struct sockaddr *address,
+                                                       __CONST_SOCKADDR_ARG address,
                                                        socklen_t size) {
         if (is_library_thread() && is_tcp(fd))
                 prepare(fd);
         return (int)syscall(SYS_connect, fd, address.__sockaddr__, size);
 }
 
-int paho_socket_take(void) {
-        return atomic_exchange(&last_fd, -1);
-}
-
 void paho_socket_set_user_timeout(unsigned msec) {
-        atomic_store(&user_timeout_msec, msec);
+        (void)pthread_mutex_lock(&shared.lock);
+        shared.user_timeout_msec = msec;
+        (void)pthread_mutex_unlock(&shared.lock);
 }
 
-uint64_t paho_socket_silence_usec(int fd) {
+bool paho_socket_is_known(void) {
+        bool known;
+
+        (void)pthread_mutex_lock(&shared.lock);
+        known = shared.fd >= 0;
+        (void)pthread_mutex_unlock(&shared.lock);
+        return known;
+}
+
+uint64_t paho_socket_silence_usec(void) {
         struct tcp_info info = {0};
         socklen_t size = sizeof(info);
+        uint64_t usec = 0;
 
-        if (fd < 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-                return 0;
-        return (uint64_t)info.tcpi_last_data_recv * USEC_PER_MSEC;
+        (void)pthread_mutex_lock(&shared.lock);
+        if (shared.fd >= 0 && getsockopt(shared.fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
+                usec = (uint64_t)info.tcpi_last_data_recv * USEC_PER_MSEC;
+        (void)pthread_mutex_unlock(&shared.lock);
+        return usec;
+}
+
+void paho_socket_cut(void) {
+        (void)pthread_mutex_lock(&shared.lock);
+        if (shared.fd >= 0)
+                (void)shutdown(shared.fd, SHUT_RDWR);
+        (void)pthread_mutex_unlock(&shared.lock);
+}
+
+void paho_socket_forget(void) {
+        (void)pthread_mutex_lock(&shared.lock);
+        remember(-1);
+        (void)pthread_mutex_unlock(&shared.lock);
 }

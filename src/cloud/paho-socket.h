@@ -7,21 +7,26 @@
  * Paho MQTT C 1.3 has no call for its socket, but some things can be done only there: TCP_NODELAY
  * (without it, publishing and receiving on one connection waits for delayed ACKs: 22 ms instead of
  * 0.1), TCP_USER_TIMEOUT, asking the kernel when the server was last heard, and ending a connection
- * whose library thread is stuck. So this module defines connect(): calls from the library's threads
- * land here, everything else is passed on.
+ * whose messages we can't keep. So this module defines connect(): calls from the library's threads
+ * land here, everything else is passed on. The library has one set of threads and we give it one
+ * connection at a time, so there is one socket per process to remember. Any thread may call.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
-
-/*
- * A duplicate of the stream socket that a library thread connected last, with FD_CLOEXEC; the
- * caller closes it. -1 if there was none since the last call.
- */
-int paho_socket_take(void);
 
 /* Unacknowledged data ends connections made from now on after this time. 0: the system's default.
  */
 void paho_socket_set_user_timeout(unsigned msec);
 
-/* Microseconds since anything was received on @fd, by TCP_INFO; 0 when it can't be told. */
-uint64_t paho_socket_silence_usec(int fd);
+/* Whether a socket of the library has been seen since the last paho_socket_forget(). */
+bool paho_socket_is_known(void);
+
+/* Microseconds since anything was received, by TCP_INFO; 0 when it can't be told. */
+uint64_t paho_socket_silence_usec(void);
+
+/* Ends the connection under the library's feet: what it has not acknowledged, it no longer can. */
+void paho_socket_cut(void);
+
+/* Closes our duplicate of the socket, once the library has closed its own. */
+void paho_socket_forget(void);

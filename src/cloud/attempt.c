@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A QoS 1 message is acknowledged by the library when on_message() returns (MQTTClient would do so
+ * before the call), so a PUBACK is true as soon as this function makes it true.
+ */
+#include "cloud/attempt.h"
+
+#include <MQTTAsync.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud/paho-socket.h"
+#include "cloud/target.h"
+
+#define SLOTS_PER_CHUNK 64U
+
+/* What the library hands back with the result of one request. */
+typedef struct Slot {
+        Attempt *attempt;
+        uint64_t token;
+        size_t n_filters;
+        struct Slot *next_free;
+} Slot;
+
+typedef struct SlotChunk {
+        struct SlotChunk *next;
+        Slot slots[SLOTS_PER_CHUNK];
+} SlotChunk;
+
+struct Attempt {
+        uint64_t epoch;
+        TransportTarget target;
+        Inbox *inbox;
+        Commands *commands;
+        MQTTAsync client;
+
+        pthread_mutex_t lock; /* for the slots: taken and given back by different threads */
+        SlotChunk *chunks;
+        Slot *free_slots;
+};
+
+/* Slots */
+
+static int add_chunk(Attempt *a) {
+        SlotChunk *chunk = calloc(1, sizeof(*chunk));
+
+        if (!chunk)
+                return -ENOMEM;
+        chunk->next = a->chunks;
+        a->chunks = chunk;
+        for (size_t i = 0; i < SLOTS_PER_CHUNK; i++) {
+                chunk->slots[i] = (Slot){.attempt = a, .next_free = a->free_slots};
+                a->free_slots = &chunk->slots[i];
+        }
+        return 0;
+}
+
+static Slot *slot_take(Attempt *a, uint64_t token, size_t n_filters) {
+        Slot *slot = NULL;
+
+        (void)pthread_mutex_lock(&a->lock);
+        if (a->free_slots || add_chunk(a) == 0) {
+                slot = a->free_slots;
+                a->free_slots = slot->next_free;
+                slot->token = token;
+                slot->n_filters = n_filters;
+        }
+        (void)pthread_mutex_unlock(&a->lock);
+        return slot;
+}
+
+static void slot_give(Slot *slot) {
+        Attempt *a = slot->attempt;
+
+        (void)pthread_mutex_lock(&a->lock);
+        slot->next_free = a->free_slots;
+        a->free_slots = slot;
+        (void)pthread_mutex_unlock(&a->lock);
+}
+
+/* Life */
+
+int attempt_new(Attempt **ret,
+                uint64_t epoch,
+                TransportTarget *take_target,
+                Inbox *inbox,
+                Commands *commands) {
+        Attempt *a = calloc(1, sizeof(*a));
+
+        if (!a)
+                return -ENOMEM;
+        a->epoch = epoch;
+        a->target = *take_target;
+        *take_target = (TransportTarget){0};
+        a->inbox = inbox;
+        a->commands = commands;
+        (void)pthread_mutex_init(&a->lock, NULL);
+        *ret = a;
+        return 0;
+}
+
+void attempt_end(Attempt *attempt) {
+        /* Blocks until no callback of this client runs or will run. */
+        if (attempt->client)
+                MQTTAsync_destroy(&attempt->client);
+        attempt->client = NULL;
+        paho_socket_forget();
+}
+
+Attempt *attempt_free(Attempt *attempt) {
+        if (!attempt)
+                return NULL;
+        attempt_end(attempt);
+        while (attempt->chunks) {
+                SlotChunk *chunk = attempt->chunks;
+
+                attempt->chunks = chunk->next;
+                free(chunk);
+        }
+        (void)pthread_mutex_destroy(&attempt->lock);
+        target_done(&attempt->target);
+        free(attempt);
+        return NULL;
+}
+
+uint64_t attempt_epoch(const Attempt *attempt) {
+        return attempt->epoch;
+}
+
+const TransportTarget *attempt_target(const Attempt *attempt) {
+        return &attempt->target;
+}
+
+void attempt_push(const Attempt *attempt, TransportEvent event) {
+        event.epoch = attempt->epoch;
+        if (inbox_push(attempt->inbox, &event) < 0)
+                /* No memory for an answer: the end of the connection gives up all its tokens. */
+                paho_socket_cut();
+}
+
+/* Callbacks: the library's threads, its global lock held */
+
+static void on_connected(void *context, MQTTAsync_successData *data) {
+        attempt_push(context,
+                     (TransportEvent){.kind = TRANSPORT_CONNECTED,
+                                      .session_present = data && data->alt.connect.sessionPresent});
+}
+
+static void on_connect_failed(void *context, MQTTAsync_failureData *data) {
+        Attempt *a = context;
+        Command command = {.kind = COMMAND_FAILED,
+                           .epoch = a->epoch,
+                           .qos = data ? data->code : MQTTASYNC_FAILURE,
+                           .words = data ? data->message : NULL};
+
+        commands_post(a->commands, &command);
+}
+
+static void on_lost(void *context, char *cause) {
+        Attempt *a = context;
+        Command command = {.kind = COMMAND_LOST, .epoch = a->epoch};
+
+        (void)cause; /* always NULL in this version */
+        commands_post(a->commands, &command);
+}
+
+static int on_message(void *context, char *topic, int topic_size, MQTTAsync_message *m) {
+        Attempt *a = context;
+        Message *message = NULL;
+        int r;
+
+        /* The library gives a size when the name holds a NUL, which MQTT forbids. */
+        if (topic_size == 0)
+                r = message_new(&message, topic, m->payload, (size_t)m->payloadlen, m->qos);
+        else
+                r = -EBADMSG;
+        if (r == 0) {
+                TransportEvent event = {
+                                .kind = TRANSPORT_MESSAGE, .epoch = a->epoch, .message = message};
+
+                r = inbox_push(a->inbox, &event);
+        }
+        /* Returning 0 would not hold the PUBACK back; only a dead socket does. */
+        if (r < 0)
+                paho_socket_cut();
+        MQTTAsync_freeMessage(&m);
+        MQTTAsync_free(topic);
+        return 1;
+}
+
+static void on_published(void *context, MQTTAsync_successData *data) {
+        Slot *slot = context;
+
+        (void)data;
+        attempt_push(slot->attempt,
+                     (TransportEvent){.kind = TRANSPORT_PUBLISHED, .token = slot->token});
+        slot_give(slot);
+}
+
+static void on_unpublished(void *context, MQTTAsync_failureData *data) {
+        Slot *slot = context;
+
+        (void)data;
+        attempt_push(slot->attempt,
+                     (TransportEvent){.kind = TRANSPORT_UNPUBLISHED, .token = slot->token});
+        slot_give(slot);
+}
+
+static void on_subscribed(void *context, MQTTAsync_successData *data) {
+        Slot *slot = context;
+        TransportEvent event = {.kind = TRANSPORT_SUBSCRIBED,
+                                .token = slot->token,
+                                .n_codes = slot->n_filters};
+
+        for (size_t i = 0; i < slot->n_filters; i++)
+                event.codes[i] = (uint8_t)(slot->n_filters == 1 ? data->alt.qos
+                                                                : data->alt.qosList[i]);
+        attempt_push(slot->attempt, event);
+        slot_give(slot);
+}
+
+static void on_subscribe_failed(void *context, MQTTAsync_failureData *data) {
+        Slot *slot = context;
+
+        /* The SUBACK of a single filter; other failures mean that the connection has ended. */
+        if (data && data->code == MQTT_BAD_SUBSCRIBE)
+                attempt_push(slot->attempt, (TransportEvent){.kind = TRANSPORT_SUBSCRIBED,
+                                                             .token = slot->token,
+                                                             .codes = {MQTT_BAD_SUBSCRIBE},
+                                                             .n_codes = 1});
+        slot_give(slot);
+}
+
+static void on_unsubscribed(void *context, MQTTAsync_successData *data) {
+        Slot *slot = context;
+
+        (void)data;
+        attempt_push(slot->attempt,
+                     (TransportEvent){.kind = TRANSPORT_UNSUBSCRIBED, .token = slot->token});
+        slot_give(slot);
+}
+
+static void on_unsubscribe_failed(void *context, MQTTAsync_failureData *data) {
+        (void)data;
+        slot_give(context);
+}
+
+/* Requests */
+
+static int create_client(Attempt *a) {
+        MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
+        const TransportTarget *target = &a->target;
+        char uri[320];
+        int r;
+
+        r = snprintf(uri, sizeof(uri), strchr(target->host, ':') ? "%s://[%s]:%u" : "%s://%s:%u",
+                     target->tls ? "ssl" : "tcp", target->host, (unsigned)target->port);
+        if (r < 0 || (size_t)r >= sizeof(uri))
+                return -ENAMETOOLONG;
+        options.sendWhileDisconnected = 0;
+        options.MQTTVersion = MQTTVERSION_3_1_1;
+        r = MQTTAsync_createWithOptions(&a->client, uri, target->client_id,
+                                        MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
+        if (r != MQTTASYNC_SUCCESS)
+                return -EIO;
+        /* Its tracing costs a fifth of the throughput even where nobody reads it. */
+        MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+        r = MQTTAsync_setCallbacks(a->client, a, on_lost, on_message, NULL);
+        return r == MQTTASYNC_SUCCESS ? 0 : -EIO;
+}
+
+static int start_connect(Attempt *a) {
+        MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
+        MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
+        const TransportTarget *target = &a->target;
+
+        ssl.trustStore = target->root_file;
+        ssl.disableDefaultTrustStore = 1;
+        ssl.enableServerCertAuth = 1;
+        ssl.verify = 1; /* the host name too: off by default */
+        ssl.keyStore = target->certificate_file;
+        ssl.privateKey = target->key_file;
+
+        options.MQTTVersion = MQTTVERSION_3_1_1; /* the default may fall back to 3.1 */
+        options.cleansession = 0;
+        options.keepAliveInterval = (int)target->keepalive_sec;
+        options.connectTimeout = (int)target->timeout_sec;
+        options.maxInflight = 65535; /* ours is smaller: a full window of the library stalls it */
+        options.retryInterval = 0;
+        options.automaticReconnect = 0;
+        options.username = target->username;
+        options.password = target->password;
+        options.ssl = target->tls ? &ssl : NULL;
+        options.onSuccess = on_connected;
+        options.onFailure = on_connect_failed;
+        options.context = a;
+        return MQTTAsync_connect(a->client, &options) == MQTTASYNC_SUCCESS ? 0 : -EIO;
+}
+
+int attempt_start(Attempt *attempt) {
+        int r;
+
+        /* Half a keepalive: with the whole one that the library waits before it asks, a dead peer
+         * is noticed in time. */
+        paho_socket_set_user_timeout(attempt->target.keepalive_sec * 1000 / 2);
+        r = create_client(attempt);
+        return r < 0 ? r : start_connect(attempt);
+}
+
+void attempt_publish(Attempt *attempt, uint64_t token, const Message *m, int qos) {
+        MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+        MQTTAsync_message message = MQTTAsync_message_initializer;
+        Slot *slot = slot_take(attempt, token, 0);
+        union {
+                const void *in;
+                void *out; /* the library copies it and has no const */
+        } payload = {.in = message_payload(m)};
+
+        if (!slot) {
+                attempt_push(attempt,
+                             (TransportEvent){.kind = TRANSPORT_UNPUBLISHED, .token = token});
+                return;
+        }
+        message.payload = payload.out;
+        message.payloadlen = (int)message_payload_size(m);
+        message.qos = qos;
+        options.context = slot;
+        options.onSuccess = on_published;
+        options.onFailure = on_unpublished;
+        if (MQTTAsync_sendMessage(attempt->client, message_topic(m), &message, &options) !=
+            MQTTASYNC_SUCCESS)
+                on_unpublished(slot, NULL);
+}
+
+void attempt_subscribe(Attempt *attempt,
+                       uint64_t token,
+                       const TransportSubscription *filters,
+                       size_t n_filters) {
+        MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+        Slot *slot = slot_take(attempt, token, n_filters);
+        char *names[TRANSPORT_FILTERS_MAX];
+        int qos[TRANSPORT_FILTERS_MAX];
+
+        for (size_t i = 0; i < n_filters; i++) {
+                union {
+                        const char *in;
+                        char *out; /* copied by the library too */
+                } filter = {.in = filters[i].filter};
+
+                names[i] = filter.out;
+                qos[i] = filters[i].qos;
+        }
+        options.context = slot;
+        options.onSuccess = on_subscribed;
+        options.onFailure = on_subscribe_failed;
+        if (!slot || MQTTAsync_subscribeMany(attempt->client, (int)n_filters, names, qos,
+                                             &options) != MQTTASYNC_SUCCESS)
+                /* Without an answer the subscription's fate is unknown: connect anew. */
+                paho_socket_cut();
+}
+
+void attempt_unsubscribe(Attempt *attempt, uint64_t token, const char *filter) {
+        MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+        Slot *slot = slot_take(attempt, token, 0);
+
+        options.context = slot;
+        options.onSuccess = on_unsubscribed;
+        options.onFailure = on_unsubscribe_failed;
+        if (!slot || MQTTAsync_unsubscribe(attempt->client, filter, &options) != MQTTASYNC_SUCCESS)
+                paho_socket_cut();
+}
