@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IOTLINK_SIGN_H
+#define IOTLINK_SIGN_H
+
+/*
+ * Signing: what a device writes into its MQTT CONNECT packet
+ *
+ * For programs that connect by themselves instead of through iotlinkd. Nothing here opens a file
+ * or a connection, reads the clock or the environment, keeps state or starts threads; all
+ * functions may be called from any thread at any time.
+ *
+ * Results are 0 or a negative errno. On failure no output is written, with the one exception that
+ * is described at iotlink_sign_text. Secrets are wiped from all memory that the library used.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Algorithms. There is no default: the caller says what it means. */
+#define IOTLINK_SIGN_HMACMD5    1 /* 32 hex digits */
+#define IOTLINK_SIGN_HMACSHA1   2 /* 40 */
+#define IOTLINK_SIGN_HMACSHA256 3 /* 64 */
+
+/*
+ * A text that the library writes. The caller sets @data and @size, the room in bytes; @data may be
+ * NULL if @size is 0. The library sets @needed, the bytes of the text with its final NUL, when it
+ * returns 0 or -ENOBUFS. On -ENOBUFS some text didn't fit, and no @data was written at all.
+ */
+typedef struct iotlink_sign_text {
+        char *data;
+        size_t size;
+        size_t needed;
+} iotlink_sign_text;
+
+/*
+ * Writes HMAC(@key, @content) in upper-case hex digits to @hex. Both are NUL-terminated; the key
+ * may be of any length. Returns 0, -ENOBUFS, -EINVAL (no such @method) or -ENOTSUP (the system's
+ * policy forbids the method).
+ */
+int iotlink_sign_hmac(int method, const char *key, const char *content, iotlink_sign_text *hex);
+
+/*
+ * A device of the IoT Platform. Begin with all bytes zero, set @struct_size to
+ * sizeof(iotlink_sign_identity), then what is needed.
+ */
+typedef struct iotlink_sign_identity {
+        size_t struct_size;
+        const char *product_key;
+        const char *device_name;
+        const char *device_secret;
+        const char *client_id; /* at most 64 characters, no '|'; NULL: product_key.device_name */
+        int method;            /* IOTLINK_SIGN_* */
+        int tls;               /* whether the connection will use TLS: the platform is told */
+        const char *timestamp; /* digits, milliseconds since 1970; NULL: none is sent or signed */
+        const char *extra_params; /* "name=value,..." to append to the list; NULL: nothing */
+        const char *host;         /* where to connect: a host name ... */
+        const char *instance_id;  /* ... or else an instance ... */
+        const char *region;       /* ... or else the public instance of a region */
+        uint16_t port;            /* 0: 1883 */
+} iotlink_sign_identity;
+
+/* The fields of the CONNECT packet, and where to send it. */
+typedef struct iotlink_sign_connect {
+        iotlink_sign_text host;
+        iotlink_sign_text client_id;
+        iotlink_sign_text username;
+        iotlink_sign_text password;
+        uint16_t port;
+} iotlink_sign_connect;
+
+/* Room that suffices for everything iotlink_sign_device() writes, final NUL included. */
+#define IOTLINK_SIGN_HOST_SIZE      254
+#define IOTLINK_SIGN_CLIENT_ID_SIZE 400
+#define IOTLINK_SIGN_USERNAME_SIZE  54
+#define IOTLINK_SIGN_PASSWORD_SIZE  65
+
+/*
+ * Makes the CONNECT fields of a device. Returns 0, -ENOBUFS, -EINVAL (@identity is incomplete or
+ * malformed: see iotlink_sign_check()), -ENOTSUP or -ENOMEM.
+ */
+int iotlink_sign_device(const iotlink_sign_identity *identity, iotlink_sign_connect *connect);
+
+/*
+ * Says what is wrong with @identity. Returns 0 if it is well-formed. If not, returns -EINVAL and
+ * writes an English sentence, cut to the room there is, to @error, which may be NULL. The sentence
+ * never holds a secret.
+ */
+int iotlink_sign_check(const iotlink_sign_identity *identity, iotlink_sign_text *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
