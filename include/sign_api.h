@@ -65,6 +65,8 @@ typedef struct {
         char password[DEV_SIGN_PASSWORD_MAXLEN];
 } iotx_sign_mqtt_t;
 
+/* NOLINTBEGIN(readability-identifier-naming): the names are the platform's */
+
 /*
  * Makes the CONNECT fields of a device by HMAC-SHA256. Returns 0; or -1, with @signout untouched,
  * if a pointer is NULL, a text is empty or not terminated, the region is none, or a result has no
@@ -84,6 +86,8 @@ int32_t IOT_Sign_MQTT_Domain(const char *hostname,
 int32_t IOT_Sign_MQTT_Domain_TLS(const char *hostname,
                                  iotx_dev_meta_info_t *meta,
                                  iotx_sign_mqtt_t *signout);
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #ifdef SUPPORT_TLS
 #define IOT_Sign_MQTT        IOT_Sign_MQTT_TLS

@@ -99,6 +99,8 @@ static const char *region_domain(iotx_mqtt_region_types_t region) {
         return (size_t)region < ARRAY_SIZE(domains) ? domains[region] : NULL;
 }
 
+/* NOLINTBEGIN(readability-identifier-naming): the names are the platform's */
+
 _public_ int32_t IOT_Sign_MQTT(iotx_mqtt_region_types_t region,
                                iotx_dev_meta_info_t *meta,
                                iotx_sign_mqtt_t *signout) {
@@ -122,3 +124,5 @@ _public_ int32_t IOT_Sign_MQTT_Domain_TLS(const char *hostname,
                                           iotx_sign_mqtt_t *signout) {
         return sign(hostname, false, true, meta, signout);
 }
+
+/* NOLINTEND(readability-identifier-naming) */

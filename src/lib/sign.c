@@ -7,7 +7,7 @@
 #include "iotlink/sign.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/credentials.h"
@@ -70,63 +70,51 @@ _public_ int iotlink_sign_hmac(int method,
         return r;
 }
 
-static int copy_string(char **ret, const char *s) {
-        if (!s)
-                return 0;
-        *ret = strdup(s);
-        return *ret ? 0 : -ENOMEM;
+/* An Identity owns its strings, but this one never is identity_done(): they stay the caller's. */
+static char *borrow(const char *s) {
+        char *p;
+
+        memcpy(&p, &s, sizeof(p));
+        return p;
 }
 
-/* The caller's strings, copied; @to is to be identity_done()d in any case. */
-static int identity_copy(Identity *to, const iotlink_sign_identity *from) {
-        const struct {
-                char **to;
-                const char *from;
-        } strings[] = {
-                        {&to->product_key, from->product_key},
-                        {&to->device_name, from->device_name},
-                        {&to->client_id, from->client_id},
-                        {&to->secret, from->device_secret},
-                        {&to->timestamp, from->timestamp},
-                        {&to->extra_params, from->extra_params},
-                        {&to->host, from->host},
-                        {&to->instance_id, from->instance_id},
-                        {&to->region, from->region},
-        };
-
-        to->mode = AUTH_DEVICE;
-        to->port = from->port;
-        to->tls = from->tls != 0;
-        to->sign_method = method_from_public(from->method);
-        to->timestamp_kind = from->timestamp ? TIMESTAMP_FIXED : TIMESTAMP_NONE;
-        for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
-                int r = copy_string(strings[i].to, strings[i].from);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int identity_from_public(Identity *to, const iotlink_sign_identity *from, char **ret_error) {
+/* @ret borrows everything. */
+static int identity_from_public(const iotlink_sign_identity *from,
+                                Identity *ret,
+                                char **ret_error) {
         const char *key;
-        int r;
 
         /* Later versions know longer ones; this one's members are the shortest there can be. */
         if (!from || from->struct_size < sizeof(*from)) {
-                r = copy_string(ret_error, "struct_size is not that of iotlink_sign_identity");
-                return r < 0 ? r : -EINVAL;
+                if (asprintf(ret_error, "struct_size isn't that of iotlink_sign_identity") < 0)
+                        return -ENOMEM;
+                return -EINVAL;
         }
-        r = identity_copy(to, from);
-        return r < 0 ? r : identity_check(to, &key, ret_error);
+        *ret = (Identity){
+                        .mode = AUTH_DEVICE,
+                        .product_key = borrow(from->product_key),
+                        .device_name = borrow(from->device_name),
+                        .client_id = borrow(from->client_id),
+                        .secret = borrow(from->device_secret),
+                        .region = borrow(from->region),
+                        .instance_id = borrow(from->instance_id),
+                        .host = borrow(from->host),
+                        .port = from->port,
+                        .tls = from->tls != 0,
+                        .sign_method = method_from_public(from->method),
+                        .timestamp_kind = from->timestamp ? TIMESTAMP_FIXED : TIMESTAMP_NONE,
+                        .timestamp = borrow(from->timestamp),
+                        .extra_params = borrow(from->extra_params),
+        };
+        return identity_check(ret, &key, ret_error);
 }
 
 _public_ int iotlink_sign_check(const iotlink_sign_identity *identity, iotlink_sign_text *error) {
-        _cleanup_(identity_done) Identity id = {0};
         _cleanup_(freep) char *sentence = NULL;
+        Identity id;
         int r;
 
-        r = identity_from_public(&id, identity, &sentence);
+        r = identity_from_public(identity, &id, &sentence);
         if (r == -EINVAL && sentence && error) {
                 error->needed = strlen(sentence) + 1;
                 if (error->data && error->size > 0) {
@@ -142,14 +130,14 @@ _public_ int iotlink_sign_check(const iotlink_sign_identity *identity, iotlink_s
 
 _public_ int iotlink_sign_device(const iotlink_sign_identity *identity,
                                  iotlink_sign_connect *connect) {
-        _cleanup_(identity_done) Identity id = {0};
         _cleanup_(credentials_done) Credentials c = {0};
         _cleanup_(freep) char *sentence = NULL;
+        Identity id;
         int r;
 
         if (!connect)
                 return -EINVAL;
-        r = identity_from_public(&id, identity, &sentence);
+        r = identity_from_public(identity, &id, &sentence);
         if (r < 0)
                 return r;
         r = credentials_make(&id, 0, &c); /* no TIMESTAMP_NOW, so the time doesn't matter */
