@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PYTHON = "/usr/bin/python3"
@@ -65,6 +66,7 @@ class Standin:
     """A stand-in in a process of its own, for a `with` block. Safe to use from several threads."""
 
     _certs = None  # made once per test process
+    _certs_lock = threading.Lock()
 
     def __init__(
         self, mode="platform", product_key=SAMPLE["product_key"], device_name=SAMPLE["device_name"],
@@ -112,16 +114,18 @@ class Standin:
         ]  # fmt: skip
         # Its output goes to a file: a pipe that nobody reads would fill up and stop it.
         self.log = self.log or os.path.join(self.state, "log")
-        with open(self.log, "ab") as log:
+        reader, writer = os.pipe()
+        command += ["--ready-fd", str(writer)] + ["--verbose"] * self.verbose
+        with open(self.log, "ab") as log, open(reader, "rb") as ready:
             self.process = subprocess.Popen(
-                command + ["--verbose"] * self.verbose, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer]
             )
-        self._ready_await()
+            os.close(writer)
+            self._ready_await(ready)
         return self
 
-    def _ready_await(self):
-        out = self.process.stdout
-        line = out.readline() if select.select([out], [], [], START_TIMEOUT)[0] else b""
+    def _ready_await(self, pipe):
+        line = pipe.readline() if select.select([pipe], [], [], START_TIMEOUT)[0] else b""
         try:
             ready = json.loads(line)
         except ValueError:
@@ -139,7 +143,6 @@ class Standin:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-            self.process.stdout.close()
             self.process = None
         if self._own_state and self.state and not keep:
             shutil.rmtree(self.state, ignore_errors=True)
@@ -205,9 +208,11 @@ class Standin:
 
     @classmethod
     def _certs_shared(cls):
-        if cls._certs is None:
-            cls._certs = tempfile.TemporaryDirectory(prefix="standin-certs-")
-        return cls._certs.name
+        with cls._certs_lock:
+            if cls._certs is None:
+                cls._certs = tempfile.TemporaryDirectory(prefix="standin-certs-")
+                subprocess.run([PYTHON, os.path.join(HERE, "certs.py"), cls._certs.name], check=True)
+            return cls._certs.name
 
 
 def settings_parse(words):

@@ -149,8 +149,8 @@ class Dialog:
             self._keepalive_watch()
 
     def _connect_missing(self):
-        if not self.online:
-            self.link.end("timeout", "no CONNECT in time" if not self.connect else "no CONNACK given")
+        if not self.connect:
+            self.link.end("timeout", "no CONNECT in time")
 
     def _keepalive_watch(self):
         left = self.last + 1.5 * self.connect.keepalive - self.loop.time()
@@ -272,6 +272,8 @@ class Dialog:
         s, mine = self.settings, self.session.subscriptions
         forced = s.suback.get(filter_, s.suback.get("*"))
         if forced is not None:
+            if forced < 0x80:
+                mine[filter_] = forced
             return forced
         rule = None
         if qos == 2:

@@ -1,100 +1,31 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the stand-in until SIGTERM. See README.md."""
+"""Runs the stand-in until SIGTERM. See README.md.
 
+This file's name is also that of a module of Python's own. Whoever has this folder where Python looks for modules, and so
+gets this file without having meant it, is given the other one.
+"""
+
+import importlib.util
 import os
 import sys
 
-# This file's name is also a module of Python's own: its folder must not be where Python looks for modules.
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != HERE]
-sys.path.insert(0, os.path.dirname(HERE))
-
-# pylint: disable=wrong-import-position
-import argparse  # noqa: E402
-import asyncio  # noqa: E402
-import json  # noqa: E402
-import signal  # noqa: E402
-import tempfile  # noqa: E402
-
-from standin import certs  # noqa: E402
-from standin.doorman import Doorman  # noqa: E402
-from standin.server import Platform  # noqa: E402
-from standin.settings import MODES  # noqa: E402
 
 
-def arguments_parse():
-    p = argparse.ArgumentParser(prog="platform.py", description="A strict stand-in for the platform's MQTT endpoint.")
-    p.add_argument("--mode", choices=MODES, default="platform")
-    p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    p.add_argument("--tcp-port", type=int, default=0, help="0: any free port; -1: none")
-    p.add_argument("--tls-port", type=int, default=0, help="0: any free port; -1: none")
-    p.add_argument("--state", help="folder for the control socket and the certificates (default: a temporary one)")
-    p.add_argument("--certs", help="folder of certificates, made when missing (default: STATE/certs)")
-    p.add_argument("--product-key", default="a1X2bEnP82z")
-    p.add_argument("--device-name", default="example1")
-    p.add_argument("--secret-file", help="file with the device's secret")
-    p.add_argument("--settings-file", help="JSON object of settings, see README.md")
-    p.add_argument("--verbose", action="store_true", help="one line per event on stdout")
-    return p.parse_args()
+def other_give():
+    path = os.path.join(os.path.dirname(os.__file__), "platform.py")
+    spec = importlib.util.spec_from_file_location("platform", path)
+    sys.modules["platform"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["platform"])
 
 
-def text_print(line):
-    print(line, flush=True)
+if __name__ == "platform":
+    other_give()
+elif __name__ == "__main__":
+    sys.path[:] = [p for p in sys.path if os.path.abspath(p or ".") != HERE]
+    sys.path.insert(0, os.path.dirname(HERE))
 
+    from standin.main import main
 
-def file_read(path):
-    with open(path, encoding="utf-8") as f:
-        return f.read().strip()
-
-
-async def run(args, state):
-    certs_dir = os.path.abspath(args.certs or os.path.join(state, "certs"))
-    certs.make(certs_dir)
-    platform = Platform(args.mode, args.host, certs_dir, text_print if args.verbose else None)
-    if args.secret_file:
-        platform.devices[args.product_key, args.device_name] = file_read(args.secret_file)
-    if args.settings_file:
-        await platform.set(json.loads(file_read(args.settings_file)))
-    await platform.listen(*(None if p < 0 else p for p in (args.tcp_port, args.tls_port)))
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    control = os.path.join(os.path.abspath(state), "control.sock")
-    if os.path.exists(control):
-        os.unlink(control)
-    door = await Doorman(platform, stop).listen(control)
-
-    ready = {
-        "ready": True, "tcp_port": platform.ports.get("tcp"), "tls_port": platform.ports.get("tls"), "control": control,
-        "ca_file": os.path.join(certs_dir, certs.CA_FILE), "certs": certs_dir, "pid": os.getpid(),
-    }  # fmt: skip
-    text_print(json.dumps(ready))
-    await stop.wait()
-
-    platform.close_listeners()
-    door.close()
-    platform.cut("the stand-in ends", reason="stop")
-    os.unlink(control)
-    await asyncio.sleep(0)
-
-
-def main():
-    args = arguments_parse()
-    try:
-        if args.state:
-            os.makedirs(args.state, mode=0o700, exist_ok=True)
-            asyncio.run(run(args, args.state))
-        else:
-            with tempfile.TemporaryDirectory(prefix="standin-") as state:
-                asyncio.run(run(args, state))
-    except (OSError, ValueError, RuntimeError) as e:
-        print(f"platform.py: {e}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
     sys.exit(main())

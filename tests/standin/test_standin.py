@@ -1,0 +1,954 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stand-in must be right itself: known answers, raw bytes, every rule and every misbehaviour."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+# pylint: disable=wrong-import-position
+from standin import journal, mqtt, rates, signing, topics  # noqa: E402
+from standin.control import PYTHON, ControlError, Standin  # noqa: E402
+from standin.rawclient import RawClient, connect_packet, credentials, subscribe_packet  # noqa: E402
+
+with open(os.path.join(HERE, "..", "data", "sign-vectors.json"), encoding="utf-8") as file:
+    VECTORS = json.load(file)["vectors"]
+
+OWN = "/a1X2bEnP82z/example1/user/"
+
+
+def vectors(*modes):
+    chosen = [v for v in VECTORS if v["mode"] in modes]
+    assert chosen
+    return pytest.mark.parametrize("vector", chosen, ids=[v["id"] for v in chosen])
+
+
+@pytest.fixture(scope="module", name="shared")
+def shared_fixture():
+    with Standin() as standin:
+        yield standin
+
+
+@pytest.fixture(name="cloud")
+def cloud_fixture(shared):
+    """One process for all, with its behaviour put back for each test."""
+    defaults = {
+        "auth_code": 5, "connack": None, "connack_count": None, "delay_connack": 0, "answer": None, "puback": "normal",
+        "suback": {}, "cut_after": None, "blackhole": False, "refuse": False, "refuse_tls": False, "cert": "good",
+        "tls_min": "1.2", "tls_max": "1.3", "on_violation": "close", "record_publishes": True, "connect_timeout": 10,
+    }  # fmt: skip
+    shared.set(limits=True, connects_per_minute=0)
+    shared.set(**defaults)
+    shared.cut()
+    with RawClient(shared) as c:
+        c.connect(clean=True)
+        c.send(b"\xe0\x00")
+        assert c.closed()
+    shared.start_mark = shared.mark()
+    return shared
+
+
+# Signatures
+
+
+@vectors("mqtt-direct", "linksdk-4.2", "iot-sign-mqtt")
+def test_known_answers(vector):
+    given, expected = vector["inputs"], vector["expected"]
+    if expected.get("rc") == -1:
+        pytest.skip("nothing is signed")
+    _, params = signing.client_id_parse(expected["clientId"])
+    transport = "tls" if params["securemode"] == "2" else "tcp"
+    secrets = {(given["productKey"], given["deviceName"]): given["deviceSecret"]}
+
+    def check(password):
+        return signing.device_check(
+            expected["clientId"], expected["username"], password, transport, lambda pk, dn: secrets.get((pk, dn))
+        )
+
+    id_, params, dn, pk = check(expected["password"].encode())
+    assert signing.content_build(id_, dn, pk, params.get("timestamp")) == expected["signContent"]
+    check(expected["password"].lower().encode())
+    wrong = ("0" if expected["password"][0] != "0" else "1") + expected["password"][1:]
+    with pytest.raises(signing.Refused) as e:
+        check(wrong.encode())
+    assert e.value.code == 5
+
+
+@vectors("primitive")
+def test_primitives(vector):
+    given = vector["inputs"]
+    assert signing.digest_hex(given["algorithm"], given["key"], given["message"]) == vector["expected"]["hex"]
+
+
+@vectors("apsaramq-signature")
+def test_mq_known_answers(vector):
+    given, expected = vector["inputs"], vector["expected"]
+    login = given["clientId"], expected["username"], expected["password"].encode()
+    assert signing.mq_check(*login, given["accessKeyId"], given["secret"], given["instanceId"]) == "Signature"
+    with pytest.raises(signing.Refused):
+        signing.mq_check(*login, given["accessKeyId"], "other", given["instanceId"])
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        "a", "a|", "a||", "|securemode=2|", "a|securemode=2", "a|securemode=2,|", "a|,securemode=2|",
+        "a|securemode=2,securemode=2|", "a|securemode|", "a|securemode=|", "a|=2|", "a|x= y|", "a|securemode=2|b|",
+        "a|securemode=2,x=1=2|", "x" * 65 + "|securemode=2|",
+    ],
+)  # fmt: skip
+def test_client_id_grammar(client_id):
+    with pytest.raises(signing.Refused) as e:
+        signing.client_id_parse(client_id)
+    assert e.value.code == 2
+
+
+def test_client_id_of_64_characters():
+    assert signing.client_id_parse("x" * 64 + "|securemode=2,_v=a-b.1|") == ("x" * 64, {"securemode": "2", "_v": "a-b.1"})
+
+
+# Topics, rates, journal
+
+
+@pytest.mark.parametrize(
+    ("filter_", "topic", "expected"),
+    [
+        ("a/b", "a/b", True), ("a/+", "a/b", True), ("a/+", "a/b/c", False), ("a/#", "a", True), ("a/#", "a/b/c", True),
+        ("#", "a/b", True), ("+", "a", True), ("+", "/a", False), ("/+", "/a", True), ("+/+", "/a", True),
+        ("a/b/c", "a/b", False), ("a/b", "a/b/c", False), ("#", "$SYS/x", False), ("+/x", "$SYS/x", False),
+        ("a//b", "a//b", True), ("a/+/b", "a//b", True),
+    ],
+)  # fmt: skip
+def test_matches(filter_, topic, expected):
+    assert topics.matches(filter_, topic) is expected
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "/K/N/user/a", "/K/N/user/#", "/sys/K/N/thing/event/property/post", "/sys/K/N/rrpc/request/+",
+        "/ext/ntp/K/N/request", "/ext/session/K/N/combine/login", "/ext/error/K/N", "/ext/rrpc/17/any/topic",
+        "/ota/device/upgrade/K/N", "/shadow/update/K/N", "/shadow/get/K/N", "/broadcast/K/x",
+    ],
+)  # fmt: skip
+def test_own_topics(topic):
+    assert topics.belongs(topic, "K", "N")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "a", "#", "/#", "K/N/user/a", "/K/N/user", "/K/N/#", "/K/N/get", "/K/+/user/a", "/+/N/user/a", "/K/M/user/a",
+        "/J/N/user/a", "/sys/K/M/x", "/sys/K/N", "/sys/#", "/ext/ntp/K/M/request", "/ext/#", "/ext/ntp/K/+/x", "/ext/rrpc/1",
+        "/ota/device/upgrade/K/M", "/ota/#", "/shadow/update/K/M", "/shadow/x/K/N", "/broadcast/J/x", "//K/N/user/a",
+    ],
+)  # fmt: skip
+def test_foreign_topics(topic):
+    assert not topics.belongs(topic, "K", "N")
+
+
+def test_window_slides():
+    w = rates.Window(1)
+    assert [w.allow(2, t) for t in (0, 0.5, 0.9, 1.0, 1.2, 1.5)] == [True, True, False, True, False, True]
+    assert all(w.allow(0, 1.6) for _ in range(1000))
+
+
+def test_journal_forgets_the_oldest(monkeypatch):
+    monkeypatch.setattr(journal, "EVENTS_MAX", 3)
+    j = journal.Journal()
+    for i in range(5):
+        j.add("x", i=i)
+    assert [e["i"] for e in j.find("x")] == [2, 3, 4]
+    assert [e["i"] for e in j.find("x", after=4)] == [4]
+    assert j.find("x", after=5) == [] and j.find("y") == []
+    monkeypatch.setattr(journal, "BYTES_MAX", 10)
+    j.add("y", payload=b"123456")
+    j.add("y", payload=b"1234567")
+    assert len(j.find("y")) == 1 and j.bytes == 7
+
+
+# Packets
+
+GOOD_CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04abcd"
+
+
+def decode(data):
+    return list(mqtt.Decoder().feed(data))
+
+
+def test_connect_of_the_standard():
+    # The example of the standard's section 3.1, byte for byte.
+    body = b"\x00\x04MQTT\x04\xce\x00\x0a" + b"\x00\x02id" + b"\x00\x01w" + b"\x00\x03bye" + b"\x00\x02me" + b"\x00\x02pw"
+    (p,) = decode(b"\x10" + bytes((len(body),)) + body)
+    assert (p.client_id, p.clean, p.keepalive, p.username, p.password) == ("id", True, 10, "me", b"pw")
+    assert (p.will_topic, p.will_payload, p.will_qos, p.will_retain) == ("w", b"bye", 1, False)
+
+
+def test_packets_in_any_pieces():
+    stream = GOOD_CONNECT + b"\x32\x08\x00\x03a/b\x00\x07!" + b"\xc0\x00" + b"\x30\x83\x01\x00\x01t" + b"z" * 128 + b"\xe0\x00"
+    whole = decode(stream)
+    assert [p.type for p in whole] == [1, 3, 12, 3, 14]
+    assert (whole[1].topic, whole[1].payload, whole[1].mid, whole[1].qos) == ("a/b", b"!", 7, 1)
+    assert whole[3].payload == b"z" * 128
+    for size in range(1, len(stream)):
+        d = mqtt.Decoder()
+        pieces = [stream[i : i + size] for i in range(0, len(stream), size)]
+        assert [p for piece in pieces for p in d.feed(piece)] == whole
+
+
+@pytest.mark.parametrize("length", [0, 127, 128, 16383, 16384, 2097151, 2097152])
+def test_remaining_length(length):
+    encoded = mqtt.length_encode(length)
+    assert len(encoded) == 1 + (length > 127) + (length > 16383) + (length > 2097151)
+    if length > 2:
+        (p,) = decode(b"\x30" + encoded + b"\x00\x01t" + b"x" * (length - 3))
+        assert len(p.payload) == length - 3
+
+
+MALFORMED = {
+    "reserved type 0": b"\x00\x00",
+    "reserved type 15": b"\xf0\x00",
+    "from a server": b"\x20\x02\x00\x00",
+    "five length bytes": b"\x30\xff\xff\xff\xff\x01",
+    "length not shortest": b"\xc0\x80\x00",
+    "too big": b"\x30\xff\xff\xff\x7f",
+    "connect flags": b"\x11" + GOOD_CONNECT[1:],
+    "reserved connect flag": GOOD_CONNECT[:9] + b"\x03" + GOOD_CONNECT[10:],
+    "will qos without will": GOOD_CONNECT[:9] + b"\x0a" + GOOD_CONNECT[10:],
+    "will retain without will": GOOD_CONNECT[:9] + b"\x22" + GOOD_CONNECT[10:],
+    "will qos 3": GOOD_CONNECT[:9] + b"\x1e" + GOOD_CONNECT[10:],
+    "password alone": GOOD_CONNECT[:9] + b"\x42" + GOOD_CONNECT[10:],
+    "username missing": GOOD_CONNECT[:9] + b"\x82" + GOOD_CONNECT[10:],
+    "protocol name": GOOD_CONNECT.replace(b"MQTT", b"MQTX"),
+    "trailing bytes": b"\x10\x11" + GOOD_CONNECT[2:] + b"x",
+    "text past the end": b"\x10\x10" + GOOD_CONNECT[2:12] + b"\x00\x05abcd",
+    "not utf-8": GOOD_CONNECT[:-1] + b"\xff",
+    "surrogate": GOOD_CONNECT[:-3] + b"\xed\xa0\x80",
+    "nul": GOOD_CONNECT[:-1] + b"\x00",
+    "publish qos 3": b"\x36\x05\x00\x01t\x00\x01",
+    "publish dup at qos 0": b"\x38\x03\x00\x01t",
+    "publish mid 0": b"\x32\x05\x00\x01t\x00\x00",
+    "publish without mid": b"\x32\x03\x00\x01t",
+    "publish empty topic": b"\x30\x02\x00\x00",
+    "publish wildcard": b"\x30\x05\x00\x03a/#",
+    "puback short": b"\x40\x01\x00",
+    "puback long": b"\x40\x03\x00\x01\x00",
+    "puback mid 0": b"\x40\x02\x00\x00",
+    "puback flags": b"\x42\x02\x00\x01",
+    "pubrel flags": b"\x60\x02\x00\x01",
+    "subscribe flags": b"\x80\x06\x00\x01\x00\x01a\x00",
+    "subscribe nothing": b"\x82\x02\x00\x01",
+    "subscribe without qos": b"\x82\x05\x00\x01\x00\x01a",
+    "subscribe qos 3": b"\x82\x06\x00\x01\x00\x01a\x03",
+    "subscribe reserved bits": b"\x82\x06\x00\x01\x00\x01a\x41",
+    "subscribe empty filter": b"\x82\x05\x00\x01\x00\x00\x00",
+    "subscribe a#": b"\x82\x07\x00\x01\x00\x02a#\x00",
+    "subscribe #/a": b"\x82\x08\x00\x01\x00\x03#/a\x00",
+    "subscribe a+": b"\x82\x07\x00\x01\x00\x02a+\x00",
+    "unsubscribe nothing": b"\xa2\x02\x00\x01",
+    "pingreq with a body": b"\xc0\x01\x00",
+    "disconnect with a body": b"\xe0\x01\x00",
+}
+
+
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed(data):
+    with pytest.raises(mqtt.Malformed):
+        decode(data)
+
+
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed_closes(cloud, data):
+    with RawClient(cloud) as c:
+        if data[0] >> 4 != 1:
+            assert c.connect() == (0, False)
+        c.send(data)
+        assert c.closed()
+    e = cloud.wait_event("disconnect", after=cloud.start_mark)
+    assert e["reason"] == "malformed" and e["detail"]
+
+
+def test_something_before_connect(cloud):
+    with RawClient(cloud) as c:
+        c.send(b"\xc0\x00")
+        assert c.closed()
+    assert "before CONNECT" in cloud.wait_event("violation", after=cloud.start_mark, rule="malformed")["detail"]
+
+
+# Being let in
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+@pytest.mark.parametrize("method", ["hmacmd5", "hmacsha1", "hmacsha256"])
+def test_connects(cloud, transport, method):
+    with RawClient(cloud, transport) as c:
+        client_id, username, password = credentials(cloud.identity, transport, method)
+        assert c.login(client_id, username, password.upper()) == (0, False)
+        e = cloud.wait_event("connect", after=cloud.start_mark)
+        assert e["client_id"] == client_id and e["params"]["signmethod"] == method and e["transport"] == transport
+        assert password not in json.dumps(cloud.events("connect")).lower()
+        c.send(b"\xc0\x00")
+        assert c.packet() == (0xD0, b"")
+        c.send(b"\xe0\x00")
+        assert c.closed()
+    assert cloud.wait_event("disconnect", after=e)["reason"] == "client"
+
+
+def test_default_method_and_no_timestamp(cloud):
+    pk, dn, secret = cloud.identity.values()
+    password = signing.digest_hex("hmacmd5", secret, f"clientIdxdeviceName{dn}productKey{pk}")
+    with RawClient(cloud) as c:
+        assert c.login("x|securemode=3|", f"{dn}&{pk}", password) == (0, False)
+
+
+def refused(cloud, code, *login, transport="tcp", **options):
+    mark = cloud.mark()
+    with RawClient(cloud, transport) as c:
+        assert c.login(*login, **options)[0] == code
+        assert c.closed()
+    e = cloud.wait_event("connack", after=mark)
+    assert e["code"] == code and e["reason"]
+    assert cloud.wait_event("disconnect", after=e)["online"] is False
+    return e["reason"]
+
+
+def test_refusals(cloud):
+    client_id, username, password = credentials(cloud.identity)
+    refused(cloud, 5, client_id, username, "0" * 64)
+    refused(cloud, 5, client_id, "other&" + cloud.identity["product_key"], password)
+    refused(cloud, 5, client_id.replace("1700000000000", "1700000000001"), username, password)
+    refused(cloud, 4, client_id, username, password[:-1])
+    refused(cloud, 4, client_id, username, password[:-1] + "g")
+    refused(cloud, 4, client_id, "example1", password)
+    refused(cloud, 4, client_id, "a&b&c", password)
+    refused(cloud, 4, client_id, "&b", password)
+    refused(cloud, 4, client_id, username)
+    refused(cloud, 4, client_id)
+    refused(cloud, 2, client_id.replace("securemode=3", "securemode=2"), username, password)
+    refused(cloud, 2, client_id.replace("securemode=3,", ""), username, password)
+    refused(cloud, 2, client_id.replace("hmacsha256", "sha256"), username, password)
+    refused(cloud, 2, client_id[:-1] + ",|", username, password)
+    refused(cloud, 2, client_id.replace("1700000000000", "now"), username, password)
+    refused(cloud, 2, *credentials(cloud.identity), transport="tls")
+    cloud.set(auth_code=4)
+    refused(cloud, 4, client_id, username, "0" * 64)
+
+
+def test_keepalive_range(cloud):
+    login = credentials(cloud.identity)
+    for keepalive in (0, 29, 1201, 65535):
+        assert str(keepalive) in refused(cloud, 2, *login, keepalive=keepalive)
+    for keepalive in (30, 1200):
+        with RawClient(cloud) as c:
+            assert c.connect(keepalive=keepalive)[0] == 0
+
+
+def test_protocol_level(cloud):
+    for packet in (GOOD_CONNECT.replace(b"MQTT\x04", b"MQTT\x05"), GOOD_CONNECT.replace(b"MQTT\x04", b"MQTT\x03")):
+        with RawClient(cloud) as c:
+            c.send(packet)
+            assert c.packet() == (0x20, b"\x00\x01")
+            assert c.closed()
+
+
+def test_identities_come_and_go(cloud):
+    other = {"product_key": "pk2", "device_name": "dn2", "device_secret": "s2"}
+    with RawClient(cloud) as c:
+        assert c.connect(other)[0] == 5
+    cloud.add_identity(**other)
+    with RawClient(cloud) as a, RawClient(cloud) as b:
+        assert a.connect(other)[0] == 0 and b.connect()[0] == 0
+        a.send(b"\xc0\x00")
+        assert a.packet() == (0xD0, b"")
+    cloud.remove_identity("pk2", "dn2")
+    with RawClient(cloud) as c:
+        assert c.connect(other)[0] == 5
+
+
+def test_twin_ends_the_older(cloud):
+    with RawClient(cloud) as old, RawClient(cloud) as new:
+        assert old.connect()[0] == 0
+        assert new.connect()[0] == 0
+        assert old.closed()
+        new.send(b"\xc0\x00")
+        assert new.packet() == (0xD0, b"")
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="kicked")
+
+
+def test_connect_rate(cloud):
+    identity = {"product_key": "pk3", "device_name": "dn3", "device_secret": "s3"}
+    cloud.add_identity(**identity)
+    cloud.set(connects_per_minute=5)
+    for _ in range(5):
+        with RawClient(cloud) as c:
+            assert c.connect(identity)[0] == 0
+    with RawClient(cloud) as c:
+        c.send(connect_packet(*credentials(identity)))
+        assert c.closed()
+    cloud.wait_event("violation", after=cloud.start_mark, rule="connect-rate", identity="dn3&pk3")
+
+
+def test_no_connect(cloud):
+    cloud.set(connect_timeout=0.1)
+    with RawClient(cloud) as c:
+        assert c.closed()
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="timeout")
+
+
+def test_keepalive_enforced(cloud):
+    cloud.set(keepalive_min=1)
+    with RawClient(cloud) as c:
+        start = time.monotonic()
+        c.connect(keepalive=1)
+        time.sleep(0.8)
+        c.send(b"\xc0\x00")
+        c.packet()
+        assert c.closed()
+        assert 2.2 < time.monotonic() - start < 3.5
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="keepalive", online=True)
+
+
+# Publishing
+
+
+@pytest.mark.parametrize("payload", [b"", b"x", bytes(range(256)), "grüße".encode(), os.urandom(256 << 10)])
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_publish(cloud, transport, payload):
+    with RawClient(cloud, transport) as c:
+        c.connect()
+        c.publish(OWN + "t", payload, 1, 513)
+        assert c.packet() == (0x40, b"\x02\x01")
+        c.publish(OWN + "t", payload, 0)
+        e = cloud.wait_event("publish", after=cloud.start_mark, qos=1, payload=payload)
+        assert (e["topic"], e["len"], e["mid"], e["dup"], e["acked"]) == (OWN + "t", len(payload), 513, False, "yes")
+        cloud.wait_event("publish", after=cloud.start_mark, qos=0, payload=payload)
+
+
+LONG = OWN + "x" * (128 - len(OWN))
+DEEP = OWN + "1/2/3/4"  # 7 slashes
+
+
+def test_topic_limits_hold(cloud):
+    with RawClient(cloud) as c:
+        c.connect()
+        for mid, topic in enumerate((LONG, DEEP), 1):
+            c.publish(topic, b"", 1, mid)
+            assert c.packet() == (0x40, mid.to_bytes(2, "big"))
+
+
+VIOLATIONS = {
+    "topic-length": mqtt.publish(LONG + "y", b""),
+    "topic-depth": mqtt.publish(DEEP + "/5", b""),
+    "topic-foreign": mqtt.publish("/a1X2bEnP82z/example2/user/t", b""),
+    "payload": mqtt.publish(OWN + "t", b"x" * ((256 << 10) + 1)),
+    "retain": b"\x31" + mqtt.publish(OWN + "t", b"")[1:],
+    "qos2": mqtt.publish(OWN + "t", b"", 2, mid=1),
+    "second-connect": GOOD_CONNECT,
+    "filters": subscribe_packet(1, *[(OWN + str(i), 0) for i in range(9)]),
+}
+
+
+@pytest.mark.parametrize("rule", VIOLATIONS)
+def test_violation_closes(cloud, rule):
+    with RawClient(cloud) as c:
+        c.connect()
+        c.send(VIOLATIONS[rule])
+        assert c.closed()
+    assert cloud.wait_event("violation", after=cloud.start_mark, rule=rule)["closed"] is True
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="violation")
+    assert not cloud.events("publish", after=cloud.start_mark)
+
+
+@pytest.mark.parametrize("rule", ["topic-length", "topic-depth", "topic-foreign", "payload", "retain"])
+def test_violation_recorded_only(cloud, rule):
+    cloud.set(on_violation="record")
+    with RawClient(cloud) as c:
+        c.connect()
+        c.send(VIOLATIONS[rule])
+        assert cloud.wait_event("violation", after=cloud.start_mark, rule=rule)["closed"] is False
+        c.send(b"\xc0\x00")
+        assert c.packet() == (0xD0, b"")
+
+
+def test_will(cloud):
+    will = mqtt.text_encode(OWN + "will") + mqtt.text_encode("gone")
+    with RawClient(cloud) as c:
+        c.send(connect_packet(*credentials(cloud.identity), flags=0x04, extra=will))
+        assert c.closed()
+    cloud.wait_event("violation", after=cloud.start_mark, rule="will")
+
+
+@pytest.mark.parametrize(("qos", "limit"), [(1, 10), (0, 30)])
+def test_excess_vanishes(cloud, qos, limit):
+    with RawClient(cloud) as c:
+        c.connect()
+        for mid in range(1, limit + 4):
+            c.publish(OWN + "t", b"%d" % mid, qos, mid)
+        e = cloud.wait_event("dropped", after=cloud.start_mark, count=3)
+        assert e["rule"] == f"qos{qos}-rate" and e["payload"] == b"%d" % (limit + 3)
+        c.send(b"\xc0\x00")
+        acks = [c.packet()[0] for _ in range(limit * qos + 1)]
+        assert acks == [0x40] * limit * qos + [0xD0]
+        if qos:  # sent again after a second, it is taken
+            time.sleep(1)
+            c.publish(OWN + "t", b"11", 1, 11, dup=True)
+            assert c.packet() == (0x40, b"\x00\x0b")
+
+
+def test_unacknowledged(cloud):
+    cloud.set(puback="none", qos1_per_second=0)
+    with RawClient(cloud) as c:
+        c.connect()
+        for mid in range(1, 101):
+            c.publish(OWN + "t", b"", 1, mid)
+        c.publish(OWN + "t", b"", 1, 1, dup=True)
+        assert c.quiet()
+        c.publish(OWN + "t", b"", 1, 101)
+        assert c.closed()
+    cloud.wait_event("violation", after=cloud.start_mark, rule="unacknowledged")
+
+
+def test_mid_reuse(cloud):
+    cloud.set(puback="none")
+    with RawClient(cloud) as c:
+        c.connect()
+        c.publish(OWN + "t", b"a", 1, 1)
+        c.publish(OWN + "t", b"b", 1, 1)
+        assert c.closed()
+    cloud.wait_event("violation", after=cloud.start_mark, rule="mid-reuse")
+
+
+# Subscribing and downlink
+
+
+def test_subscribe_and_unsubscribe(cloud):
+    with RawClient(cloud) as c:
+        c.connect()
+        assert c.subscribe((OWN + "a", 0), (OWN + "b/#", 1), ("/x/y/user/z", 1), ("#", 0), (OWN + "q", 2)) == [
+            0, 1, 0x80, 0x80, 0x80,
+        ]  # fmt: skip
+        rules = [e["rule"] for e in cloud.events("violation", after=cloud.start_mark)]
+        assert rules == ["filter-foreign", "filter-foreign", "qos2"]
+        cloud.publish(OWN + "b/c", b"one", 1)
+        assert c.packet() == (0x32, mqtt.text_encode(OWN + "b/c") + b"\x00\x01one")
+        c.send(b"\x40\x02\x00\x01")
+        cloud.wait_event("puback", after=cloud.start_mark, mid=1, topic=OWN + "b/c")
+        cloud.publish(OWN + "a", b"two", 0)
+        assert c.packet() == (0x30, mqtt.text_encode(OWN + "a") + b"two")
+        c.send(mqtt.packet(0xA2, b"\x00\x09" + mqtt.text_encode(OWN + "b/#")))
+        assert c.packet() == (0xB0, b"\x00\x09")
+        assert cloud.publish(OWN + "b/c", b"three") == {"delivered": 0, "queued": 0, "lost": 0}
+        assert cloud.publish(OWN + "b/c", b"four", force=True)["delivered"] == 1
+        assert c.packet()[1].endswith(b"four")
+
+
+def test_subscriptions_limit(cloud):
+    with RawClient(cloud) as c:
+        c.connect()
+        for first in range(0, 96, 8):
+            assert c.subscribe(*[(OWN + str(i), 1) for i in range(first, first + 8)]) == [1] * 8
+        assert c.subscribe(*[(OWN + str(i), 1) for i in range(96, 102)]) == [1, 1, 1, 1, 0x80, 0x80]
+        assert c.subscribe((OWN + "0", 0)) == [0]
+    cloud.wait_event("violation", after=cloud.start_mark, rule="subscriptions")
+
+
+def test_forced_suback(cloud):
+    cloud.set(suback={OWN + "a": 0x80})
+    with RawClient(cloud) as c:
+        c.connect()
+        assert c.subscribe((OWN + "a", 1), (OWN + "b", 1)) == [0x80, 1]
+        cloud.set(suback={"*": 0})
+        assert c.subscribe((OWN + "c", 1)) == [0]
+
+
+def test_kept_session(cloud):
+    with RawClient(cloud) as c:
+        assert c.connect(clean=False) == (0, False)
+        c.subscribe((OWN + "#", 1))
+        cloud.publish(OWN + "a", b"unacknowledged")
+        assert c.packet()[1].endswith(b"unacknowledged")
+    cloud.wait_event("disconnect", after=cloud.start_mark)
+    assert cloud.publish(OWN + "b", b"offline") == {"delivered": 0, "queued": 1, "lost": 0}
+    assert cloud.publish(OWN + "b", b"offline", qos=0) == {"delivered": 0, "queued": 0, "lost": 1}
+    with RawClient(cloud) as c:
+        assert c.connect(clean=False) == (0, True)
+        assert c.packet() == (0x3A, mqtt.text_encode(OWN + "a") + b"\x00\x01unacknowledged")
+        assert c.packet() == (0x32, mqtt.text_encode(OWN + "b") + b"\x00\x02offline")
+        c.send(b"\x40\x02\x00\x01\x40\x02\x00\x02")
+        cloud.wait_event("puback", after=cloud.start_mark, mid=2)
+    cloud.cut()
+    with RawClient(cloud) as c:
+        assert c.connect(clean=False) == (0, True)
+        assert c.quiet()
+    with RawClient(cloud) as c:
+        assert c.connect(clean=True) == (0, False)
+        assert cloud.publish(OWN + "a", b"")["delivered"] == 0
+    with RawClient(cloud) as c:
+        assert c.connect(clean=False) == (0, False)
+
+
+def test_downlink_window(cloud):
+    cloud.set(unacknowledged=3)
+    with RawClient(cloud) as c:
+        c.connect()
+        c.subscribe((OWN + "#", 1))
+        for i in range(5):
+            cloud.publish(OWN + "a", b"%d" % i)
+        assert [c.packet()[1][-1:] for _ in range(3)] == [b"0", b"1", b"2"]
+        assert c.quiet()
+        c.send(b"\x40\x02\x00\x02")
+        assert c.packet()[1][-1:] == b"3"
+        assert cloud.stats()["sessions"]["example1&a1X2bEnP82z"]["queued"] == 1
+
+
+def test_big_downlink(cloud):
+    payload = os.urandom(256 << 10)
+    with RawClient(cloud, "tls") as c:
+        c.connect()
+        c.subscribe((OWN + "big", 1))
+        cloud.publish(OWN + "big", payload)
+        assert c.packet()[1].endswith(payload)
+
+
+# Misbehaviour
+
+
+def test_connack_as_told(cloud):
+    cloud.set(connack=3, connack_count=2)
+    for expected in (3, 3, 0):
+        with RawClient(cloud) as c:
+            assert c.connect()[0] == expected
+    cloud.set(connack=0x85)
+    for _ in range(3):
+        with RawClient(cloud) as c:
+            assert c.connect()[0] == 0x85
+
+
+def test_delayed_connack_keeps_what_came_early(cloud):
+    cloud.set(delay_connack=0.3)
+    with RawClient(cloud) as c:
+        start = time.monotonic()
+        c.send(connect_packet(*credentials(cloud.identity)) + b"\xc0\x00")
+        assert c.packet() == (0x20, b"\x00\x00")
+        assert time.monotonic() - start >= 0.3
+        assert c.packet() == (0xD0, b"")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_garbage(cloud, transport):
+    cloud.set(answer="garbage")
+    with RawClient(cloud, transport) as c:
+        c.send(connect_packet(*credentials(cloud.identity, transport)))
+        assert c.exactly(1) == b"\x00"
+
+
+def test_captive_portal(cloud):
+    cloud.set(answer="http")
+    with RawClient(cloud) as c:
+        c.send(GOOD_CONNECT)
+        assert c.exactly(12) == b"HTTP/1.1 302"
+    with pytest.raises(ssl.SSLError):
+        RawClient(cloud, "tls")
+
+
+def test_silence(cloud):
+    cloud.set(answer="silence")
+    with RawClient(cloud) as c:
+        c.send(connect_packet(*credentials(cloud.identity)))
+        assert c.quiet()
+
+
+def test_puback_modes(cloud):
+    with RawClient(cloud) as c:
+        c.connect()
+        cloud.set(puback="none")
+        c.publish(OWN + "t", b"", 1, 1)
+        assert c.quiet()
+        cloud.set(puback="late", puback_delay=0.3)
+        start = time.monotonic()
+        c.publish(OWN + "t", b"", 1, 2)
+        assert c.packet() == (0x40, b"\x00\x02")
+        assert time.monotonic() - start >= 0.3
+        cloud.set(puback="drop", puback_every=2)
+        for mid in (3, 4, 5):
+            c.publish(OWN + "t", b"", 1, mid)
+        assert [c.packet()[1][1] for _ in range(2)] == [3, 5]
+        acked = [e["acked"] for e in cloud.events("publish", after=cloud.start_mark)]
+        assert acked == ["no", "late", "yes", "no", "yes"]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_cut(cloud, reset):
+    with RawClient(cloud) as c:
+        c.connect()
+        assert cloud.cut(reset=reset) == 1
+        if reset:
+            with pytest.raises(ConnectionResetError):
+                c.socket.recv(1)
+        else:
+            assert c.closed()
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="cut")
+
+
+def test_kick(cloud):
+    with RawClient(cloud) as c:
+        c.connect()
+        assert cloud.kick() == 1
+        assert c.closed()
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="kicked")
+
+
+def test_cut_after(cloud):
+    cloud.set(cut_after=3)
+    with RawClient(cloud) as c:
+        c.connect()
+        for mid in range(1, 6):
+            c.publish(OWN + "t", b"", 1, mid)
+        assert [c.packet()[1][1] for _ in range(2)] == [1, 2]
+        assert c.closed()
+    assert [e["acked"] for e in cloud.events("publish", after=cloud.start_mark)] == ["yes", "yes", "no"]
+    with RawClient(cloud) as c:
+        c.connect()
+        for mid in range(1, 6):
+            c.publish(OWN + "t", b"", 1, mid)
+            c.packet()
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_blackhole_heals(cloud, transport):
+    with RawClient(cloud, transport) as c:
+        c.connect()
+        c.subscribe((OWN + "#", 1))
+        cloud.set(blackhole=True)
+        c.publish(OWN + "t", b"up", 1, 7)
+        cloud.publish(OWN + "t", b"down")
+        with socket.create_connection(("127.0.0.1", cloud.tcp_port), 5) as late:
+            late.sendall(connect_packet(*credentials(cloud.identity)))
+            assert c.quiet()
+            cloud.set(blackhole=False)
+            assert c.packet()[1].endswith(b"down")
+            assert c.packet() == (0x40, b"\x00\x07") or c.closed()  # the other may have been heard first
+
+
+def test_blackhole_hides_the_end(cloud):
+    with RawClient(cloud) as c:
+        c.connect()
+        cloud.set(blackhole=True)
+        cloud.cut()
+        cloud.wait_event("disconnect", after=cloud.start_mark, reason="cut")
+        assert c.quiet()
+        cloud.set(blackhole=False)
+        assert c.closed()
+
+
+def test_refuse(cloud):
+    with RawClient(cloud) as kept:
+        kept.connect()
+        cloud.set(refuse=True)
+        for port in (cloud.tcp_port, cloud.tls_port):
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port), 5)
+        kept.send(b"\xc0\x00")
+        assert kept.packet() == (0xD0, b"")
+        cloud.set(refuse=False)
+        with RawClient(cloud, "tls") as c:
+            assert c.connect()[0] == 0
+
+
+def test_refuse_tls(cloud):
+    cloud.set(refuse_tls=True)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        RawClient(cloud, "tls")
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="tls")
+    with RawClient(cloud) as c:
+        assert c.connect()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("cert", "words"),
+    [
+        ("expired", "certificate has expired"), ("future", "not yet valid"),
+        ("wrong-host", "Hostname mismatch"), ("untrusted", "unable to get local issuer"),
+    ],
+)  # fmt: skip
+def test_bad_certificates(cloud, cert, words):
+    cloud.set(cert=cert)
+    with pytest.raises(ssl.SSLCertVerificationError, match=words):
+        RawClient(cloud, "tls")
+    cloud.wait_event("tls-failed", after=cloud.start_mark)
+
+
+def test_good_certificate_names(cloud):
+    for name in ("localhost", "127.0.0.1", "a1X2bEnP82z.iot-as-mqtt.cn-shanghai.aliyuncs.com"):
+        with RawClient(cloud, "tls", name=name) as c:
+            assert c.connect()[0] == 0
+    e = cloud.events("tls", after=cloud.start_mark)[-1]
+    assert e["sni"] == name and e["version"] == "TLSv1.3" and e["client_cert"] is None
+
+
+def test_client_certificate(cloud):
+    with RawClient(cloud, "tls", cert=os.path.join(cloud.certs, "client")) as c:
+        assert c.connect()[0] == 0
+    assert cloud.wait_event("tls", after=cloud.start_mark)["client_cert"] == "standin client"
+
+
+def test_tls_versions(cloud):
+    cloud.set(tls_max="1.2")
+    with RawClient(cloud, "tls") as c:
+        assert c.connect()[0] == 0
+    assert cloud.wait_event("tls", after=cloud.start_mark)["version"] == "TLSv1.2"
+    cloud.set(tls_min="1.1", tls_max="1.1")
+    with pytest.raises(ssl.SSLError):
+        RawClient(cloud, "tls")
+
+
+def test_noise_on_the_tls_port(cloud):
+    with socket.create_connection(("127.0.0.1", cloud.tls_port), 5) as s:
+        s.sendall(GOOD_CONNECT)
+        while s.recv(100):
+            pass
+    assert cloud.wait_event("tls-failed", after=cloud.start_mark)["reason"]
+
+
+# Other modes
+
+
+def test_mq():
+    settings = {"access_key": "YYYYY", "access_secret": "XXXXX", "instance_id": "mqtt-xxxxx"}
+    with Standin(mode="mq", **settings) as standin:
+        login = "GID_Test@@@0001", "Signature|YYYYY|mqtt-xxxxx", "vI009IZJZVGRwBwZvnbwjfuXxVM="
+        with RawClient(standin) as c:
+            assert c.login(*login, keepalive=10)[0] == 0
+            assert c.subscribe(("parent/#", 1)) == [1]
+            c.publish("parent/x", b"echo", 0)
+            assert c.packet()[1].endswith(b"echo")
+        refused(standin, 5, login[0], login[1], "WDZKW3yHyb9fiCKeChtgQGLVPMo=")
+        refused(standin, 4, login[0], "Token|YYYYY|mqtt-xxxxx", login[2])
+        refused(standin, 4, login[0], login[1], "nonsense!")
+        refused(standin, 2, "plain", login[1], login[2])
+        assert "XXXXX" not in json.dumps(standin.events())
+
+
+def test_plain():
+    with Standin(mode="plain", users={"u": "p"}) as standin:
+        with RawClient(standin) as c:
+            assert c.login("me", "u", "p", keepalive=5)[0] == 0
+            for mid in range(1, 200):
+                c.publish("any/topic", b"", 1, mid)
+                assert c.packet()[0] == 0x40
+        refused(standin, 5, "me", "u", "q")
+        refused(standin, 5, "me")
+        standin.set(users={})
+        with RawClient(standin) as c:
+            assert c.login("")[0] == 0
+
+
+# The control
+
+
+def test_settings_are_checked(cloud):
+    for wrong in ({"nosuch": 1}, {"puback": "maybe"}, {"qos1_per_second": -1}, {"blackhole": 1}, {"auth_code": 3}):
+        with pytest.raises(ControlError):
+            cloud.set(connack=5, **wrong)
+    with RawClient(cloud) as c:
+        assert c.connect()[0] == 0
+
+
+def test_waiting(cloud):
+    start = time.monotonic()
+    with pytest.raises(TimeoutError, match="no ping"):
+        cloud.wait_event("ping", timeout=0.2, after=cloud.start_mark)
+    assert time.monotonic() - start < 2
+    with RawClient(cloud) as c:
+        c.connect()
+        c.send(b"\xc0\x00" * 3)
+        third = cloud.wait_event("ping", after=cloud.start_mark, count=3)
+        assert len(cloud.events("ping", after=cloud.start_mark)) == 3
+        assert not cloud.events("ping", after=third)
+
+
+def test_restart_keeps_the_ports():
+    with Standin() as standin:
+        ports = standin.tcp_port, standin.tls_port
+        pid = standin.pid
+        standin.restart()
+        assert ports == (standin.tcp_port, standin.tls_port) and pid != standin.pid
+        with RawClient(standin) as c:
+            assert c.connect()[0] == 0
+        state = standin.state
+    assert not os.path.exists(state)
+
+
+def test_port_taken():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        with pytest.raises(ControlError, match="in use"):
+            Standin(tcp_port=s.getsockname()[1]).start()
+
+
+def test_script_and_command_line(tmp_path, cloud):
+    secret = tmp_path / "secret"
+    secret.write_text(cloud.identity["device_secret"] + "\n")
+    command = [
+        PYTHON, os.path.join(HERE, "platform.py"), "--state", tmp_path / "state", "--certs", cloud.certs,
+        "--secret-file", secret, "--verbose",
+    ]  # fmt: skip
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE) as process:
+        ready = json.loads(process.stdout.readline())
+        reins = [PYTHON, os.path.join(HERE, "control.py"), "--socket", ready["control"]]
+
+        def control(*words, code=0):
+            done = subprocess.run([*reins, *words], cwd=HERE, capture_output=True, text=True, check=False)
+            assert done.returncode == code, done.stderr
+            return done.stdout
+
+        control("set", "limits=false", "puback=none")
+        control("set", "nosuch=1", code=1)
+        result = control("publish", OWN + "x", "hello")
+        assert json.loads(result) == {"delivered": 0, "queued": 0, "lost": 0}
+        assert json.loads(control("wait", "set", "--timeout", "1"))["changes"]["puback"] == "none"
+        control("wait", "ping", "--timeout", "0.1", code=1)
+        assert "set" in control("events")
+        process.terminate()
+        assert "puback" in process.stdout.read()
+        assert process.wait(5) == 0
+
+
+def test_flood(cloud):
+    """Fast enough not to be what a benchmark measures."""
+    cloud.set(limits=False)
+    count = 20000
+    burst = b"".join(mqtt.publish(OWN + "t", b"x" * 100, 1, mid=i + 1) for i in range(count))
+    with RawClient(cloud) as c:
+        c.connect()
+        start = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            c.send(burst)
+            os._exit(0)
+        acks = c.exactly(4 * count)
+        os.waitpid(pid, 0)
+        assert time.monotonic() - start < 4
+    assert hashlib.sha256(acks).digest() == hashlib.sha256(b"".join(mqtt.puback(i + 1) for i in range(count))).digest()
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto_pub"), reason="mosquitto-clients is not installed")
+def test_somebody_elses_client(cloud):
+    client_id, username, password = credentials(cloud.identity, "tls")
+    command = [
+        "mosquitto_pub", "-h", "localhost", "-p", str(cloud.tls_port), "--cafile", cloud.ca_file, "-i", client_id,
+        "-u", username, "-P", password, "-t", OWN + "t", "-m", "hi", "-q", "1", "-k", "60", "-V", "mqttv311",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, timeout=10)
+    cloud.wait_event("publish", after=cloud.start_mark, payload="hi", qos=1)
+    assert cloud.wait_event("disconnect", after=cloud.start_mark)["reason"] == "client"
