@@ -20,7 +20,6 @@
 typedef struct Slot {
         Attempt *attempt;
         uint64_t token;
-        size_t n_filters;
         struct Slot *next_free;
 } Slot;
 
@@ -57,7 +56,7 @@ static int add_chunk(Attempt *a) {
         return 0;
 }
 
-static Slot *slot_take(Attempt *a, uint64_t token, size_t n_filters) {
+static Slot *slot_take(Attempt *a, uint64_t token) {
         Slot *slot = NULL;
 
         (void)pthread_mutex_lock(&a->lock);
@@ -65,7 +64,6 @@ static Slot *slot_take(Attempt *a, uint64_t token, size_t n_filters) {
                 slot = a->free_slots;
                 a->free_slots = slot->next_free;
                 slot->token = token;
-                slot->n_filters = n_filters;
         }
         (void)pthread_mutex_unlock(&a->lock);
         return slot;
@@ -152,7 +150,7 @@ static void on_connect_failed(void *context, MQTTAsync_failureData *data) {
         Attempt *a = context;
         Command command = {.kind = COMMAND_FAILED,
                            .epoch = a->epoch,
-                           .qos = data ? data->code : MQTTASYNC_FAILURE,
+                           .code = data ? data->code : MQTTASYNC_FAILURE,
                            .words = data ? data->message : NULL};
 
         commands_post(a->commands, &command);
@@ -210,26 +208,24 @@ static void on_unpublished(void *context, MQTTAsync_failureData *data) {
 
 static void on_subscribed(void *context, MQTTAsync_successData *data) {
         Slot *slot = context;
-        TransportEvent event = {.kind = TRANSPORT_SUBSCRIBED,
-                                .token = slot->token,
-                                .n_codes = slot->n_filters};
+        /* A SUBACK with more than the one code that belongs to it leaves a number out of range. */
+        int code = data && data->alt.qos >= 0 && data->alt.qos <= 2 ? data->alt.qos
+                                                                    : MQTT_BAD_SUBSCRIBE;
 
-        for (size_t i = 0; i < slot->n_filters; i++)
-                event.codes[i] = (uint8_t)(slot->n_filters == 1 ? data->alt.qos
-                                                                : data->alt.qosList[i]);
-        attempt_push(slot->attempt, event);
+        attempt_push(slot->attempt, (TransportEvent){.kind = TRANSPORT_SUBSCRIBED,
+                                                     .token = slot->token,
+                                                     .code = code});
         slot_give(slot);
 }
 
 static void on_subscribe_failed(void *context, MQTTAsync_failureData *data) {
         Slot *slot = context;
 
-        /* The SUBACK of a single filter; other failures mean that the connection has ended. */
+        /* Other failures than the SUBACK's mean that the connection has ended. */
         if (data && data->code == MQTT_BAD_SUBSCRIBE)
                 attempt_push(slot->attempt, (TransportEvent){.kind = TRANSPORT_SUBSCRIBED,
                                                              .token = slot->token,
-                                                             .codes = {MQTT_BAD_SUBSCRIBE},
-                                                             .n_codes = 1});
+                                                             .code = MQTT_BAD_SUBSCRIBE});
         slot_give(slot);
 }
 
@@ -312,7 +308,7 @@ int attempt_start(Attempt *attempt) {
 void attempt_publish(Attempt *attempt, uint64_t token, const Message *m, int qos) {
         MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
         MQTTAsync_message message = MQTTAsync_message_initializer;
-        Slot *slot = slot_take(attempt, token, 0);
+        Slot *slot = slot_take(attempt, token);
         union {
                 const void *in;
                 void *out; /* the library copies it and has no const */
@@ -334,36 +330,22 @@ void attempt_publish(Attempt *attempt, uint64_t token, const Message *m, int qos
                 on_unpublished(slot, NULL);
 }
 
-void attempt_subscribe(Attempt *attempt,
-                       uint64_t token,
-                       const TransportSubscription *filters,
-                       size_t n_filters) {
+void attempt_subscribe(Attempt *attempt, uint64_t token, const char *filter, int qos) {
         MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-        Slot *slot = slot_take(attempt, token, n_filters);
-        char *names[TRANSPORT_FILTERS_MAX];
-        int qos[TRANSPORT_FILTERS_MAX];
+        Slot *slot = slot_take(attempt, token);
 
-        for (size_t i = 0; i < n_filters; i++) {
-                union {
-                        const char *in;
-                        char *out; /* copied by the library too */
-                } filter = {.in = filters[i].filter};
-
-                names[i] = filter.out;
-                qos[i] = filters[i].qos;
-        }
         options.context = slot;
         options.onSuccess = on_subscribed;
         options.onFailure = on_subscribe_failed;
-        if (!slot || MQTTAsync_subscribeMany(attempt->client, (int)n_filters, names, qos,
-                                             &options) != MQTTASYNC_SUCCESS)
+        if (!slot ||
+            MQTTAsync_subscribe(attempt->client, filter, qos, &options) != MQTTASYNC_SUCCESS)
                 /* Without an answer the subscription's fate is unknown: connect anew. */
                 paho_socket_cut();
 }
 
 void attempt_unsubscribe(Attempt *attempt, uint64_t token, const char *filter) {
         MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
-        Slot *slot = slot_take(attempt, token, 0);
+        Slot *slot = slot_take(attempt, token);
 
         options.context = slot;
         options.onSuccess = on_unsubscribed;

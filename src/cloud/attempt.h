@@ -40,10 +40,7 @@ void attempt_end(Attempt *attempt);
 
 /* The answers come as events; what can't even be asked ends the connection. */
 void attempt_publish(Attempt *attempt, uint64_t token, const Message *message, int qos);
-void attempt_subscribe(Attempt *attempt,
-                       uint64_t token,
-                       const TransportSubscription *filters,
-                       size_t n_filters);
+void attempt_subscribe(Attempt *attempt, uint64_t token, const char *filter, int qos);
 void attempt_unsubscribe(Attempt *attempt, uint64_t token, const char *filter);
 
 /* Pushes an event of this attempt's epoch. */

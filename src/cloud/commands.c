@@ -21,24 +21,12 @@ int commands_init(Commands *commands) {
         return 0;
 }
 
-static void free_filters(TransportSubscription *filters, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                union {
-                        const char *in;
-                        char *out;
-                } owned = {.in = filters[i].filter};
-
-                free(owned.out);
-        }
-        free(filters);
-}
-
 void command_done(Command *command) {
         message_unref(command->message);
         if (command->target)
                 target_done(command->target);
         free(command->target);
-        free_filters(command->filters, command->n_filters);
+        free(command->filter);
         *command = (Command){.kind = command->kind};
 }
 

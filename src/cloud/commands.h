@@ -16,8 +16,8 @@ typedef enum CommandKind {
         COMMAND_CONNECT,     /* target */
         COMMAND_CLOSE,       /* */
         COMMAND_PUBLISH,     /* token, message, qos */
-        COMMAND_SUBSCRIBE,   /* token, filters, n_filters */
-        COMMAND_UNSUBSCRIBE, /* token, filters[0] */
+        COMMAND_SUBSCRIBE,   /* token, filter, qos */
+        COMMAND_UNSUBSCRIBE, /* token, filter */
         COMMAND_FAILED,      /* from the library: the attempt ended; code, words */
         COMMAND_LOST,        /* from the library: the connection ended */
         COMMAND_QUIT,        /* */
@@ -25,12 +25,11 @@ typedef enum CommandKind {
 
 typedef struct Command {
         CommandKind kind;
-        int qos; /* or the library's code */
+        int qos, code;
         uint64_t epoch, token;
         Message *message;
         TransportTarget *target;
-        TransportSubscription *filters;
-        size_t n_filters;
+        char *filter;
         const char *words; /* static */
 } Command;
 

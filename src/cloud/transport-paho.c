@@ -85,7 +85,7 @@ static void do_connect(TransportPaho *t, const Command *command) {
 static void do_failed(TransportPaho *t, const Command *command) {
         _cleanup_(attempt_freep) Attempt *a = TAKE_PTR(t->attempt);
         bool timeout = command->words && strstr(command->words, "timeout");
-        int code = command->qos;
+        int code = command->code;
         ProbeResult result;
 
         attempt_end(a);
@@ -130,12 +130,12 @@ static void run_command(TransportPaho *t, const Command *command) {
                 break;
         case COMMAND_SUBSCRIBE:
                 if (current)
-                        attempt_subscribe(t->attempt, command->token, command->filters,
-                                          command->n_filters);
+                        attempt_subscribe(t->attempt, command->token, command->filter,
+                                          command->qos);
                 break;
         case COMMAND_UNSUBSCRIBE:
                 if (current)
-                        attempt_unsubscribe(t->attempt, command->token, command->filters[0].filter);
+                        attempt_unsubscribe(t->attempt, command->token, command->filter);
                 break;
         case COMMAND_FAILED:
                 if (current)
@@ -211,46 +211,26 @@ static int op_publish(Transport *base, uint64_t token, Message *message, int qos
         return r;
 }
 
-static int push_filters(TransportPaho *t,
-                        CommandKind kind,
-                        uint64_t token,
-                        const TransportSubscription *subscriptions,
-                        size_t n) {
-        Command command = {.kind = kind, .epoch = t->last_epoch, .token = token};
-        int r = 0;
+static int push_filter(
+                TransportPaho *t, CommandKind kind, uint64_t token, const char *filter, int qos) {
+        Command command = {.kind = kind, .epoch = t->last_epoch, .token = token, .qos = qos};
+        int r;
 
-        command.filters = calloc(n, sizeof(*command.filters));
-        if (!command.filters)
+        command.filter = strdup(filter);
+        if (!command.filter)
                 return -ENOMEM;
-        for (; command.n_filters < n && r == 0; command.n_filters++) {
-                TransportSubscription *copy = &command.filters[command.n_filters];
-
-                copy->qos = subscriptions[command.n_filters].qos;
-                copy->filter = strdup(subscriptions[command.n_filters].filter);
-                if (!copy->filter)
-                        r = -ENOMEM;
-        }
-        if (r == 0)
-                r = commands_push(&t->commands, &command);
+        r = commands_push(&t->commands, &command);
         if (r < 0)
                 command_done(&command);
         return r;
 }
 
-static int op_subscribe(Transport *base,
-                        uint64_t token,
-                        const TransportSubscription *subscriptions,
-                        size_t n_subscriptions) {
-        if (n_subscriptions == 0 || n_subscriptions > TRANSPORT_FILTERS_MAX)
-                return -EINVAL;
-        return push_filters(from_base(base), COMMAND_SUBSCRIBE, token, subscriptions,
-                            n_subscriptions);
+static int op_subscribe(Transport *base, uint64_t token, const char *filter, int qos) {
+        return push_filter(from_base(base), COMMAND_SUBSCRIBE, token, filter, qos);
 }
 
 static int op_unsubscribe(Transport *base, uint64_t token, const char *filter) {
-        TransportSubscription subscription = {.filter = filter};
-
-        return push_filters(from_base(base), COMMAND_UNSUBSCRIBE, token, &subscription, 1);
+        return push_filter(from_base(base), COMMAND_UNSUBSCRIBE, token, filter, 0);
 }
 
 static uint64_t op_silence_usec(Transport *base) {

@@ -20,8 +20,6 @@
 #include "message/message.h"
 #include "util/macro.h"
 
-#define TRANSPORT_FILTERS_MAX 8U /* in one SUBSCRIBE: what the platform allows */
-
 typedef struct Transport Transport;
 
 /* Everything is copied by connect(). NULL where there is none. */
@@ -42,7 +40,7 @@ typedef enum TransportEventKind {
         TRANSPORT_CLOSED,       /* close() is done */
         TRANSPORT_PUBLISHED,    /* token: PUBACK for QoS 1, written for QoS 0 */
         TRANSPORT_UNPUBLISHED,  /* token: it could not be sent, or its fate is unknown */
-        TRANSPORT_SUBSCRIBED,   /* token, codes: the SUBACK's, or 0x80 for each */
+        TRANSPORT_SUBSCRIBED,   /* token, code: the SUBACK's; 0x80 and above is a refusal */
         TRANSPORT_UNSUBSCRIBED, /* token */
         TRANSPORT_MESSAGE,      /* message; the receiver takes the reference */
 } TransportEventKind;
@@ -53,17 +51,10 @@ typedef struct TransportEvent {
         uint64_t epoch;
         uint64_t token;
         Message *message;
-        int code; /* CONNACK's, where the reason came from one */
+        int code; /* the SUBACK's, or the CONNACK's where the reason came from one */
         bool session_present;
-        uint8_t codes[TRANSPORT_FILTERS_MAX];
-        size_t n_codes;
         char detail[160]; /* the library's or system's words, for people; may be empty */
 } TransportEvent;
-
-typedef struct TransportSubscription {
-        const char *filter;
-        int qos;
-} TransportSubscription;
 
 typedef struct TransportOps {
         /* Starts an attempt; stores its epoch. Only while there is no connection. 0 or -errno. */
@@ -74,10 +65,9 @@ typedef struct TransportOps {
 
         /* Each takes a token that comes back in its event. 0 or -ENOMEM. */
         int (*publish)(Transport *transport, uint64_t token, Message *message, int qos);
-        int (*subscribe)(Transport *transport,
-                         uint64_t token,
-                         const TransportSubscription *subscriptions,
-                         size_t n_subscriptions);
+        /* One filter a packet: of a SUBACK for several, the library does not say how many codes
+         * it holds. */
+        int (*subscribe)(Transport *transport, uint64_t token, const char *filter, int qos);
         int (*unsubscribe)(Transport *transport, uint64_t token, const char *filter);
 
         /* Microseconds since the server was last heard on this connection; 0 when unknown. */
