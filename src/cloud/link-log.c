@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cloud/link-log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud/link.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* A fault that stays is mentioned again this often. */
+#define REPEAT_USEC (3600 * USEC_PER_SEC)
+
+typedef struct Numbers {
+        char port[8], code[8], retry[24];
+} Numbers;
+
+#define FIELDS_MAX 8U
+
+static size_t fields_of(const LinkStatus *status,
+                        uint64_t retry_sec,
+                        Numbers *numbers,
+                        LogField fields[FIELDS_MAX]) {
+        bool waits = status->state == LINK_OFFLINE;
+        size_t n = 0;
+
+        (void)snprintf(numbers->port, sizeof(numbers->port), "%u", (unsigned)status->port);
+        (void)snprintf(numbers->retry, sizeof(numbers->retry), "%" PRIu64, retry_sec);
+        fields[n++] = (LogField){"STATE", link_state_to_string(status->state)};
+        fields[n++] = (LogField){"REASON", status->reason == REASON_NONE
+                                                           ? NULL
+                                                           : reason_word(status->reason)};
+        fields[n++] = (LogField){"HOST", status->host};
+        fields[n++] = (LogField){"PORT", numbers->port};
+        fields[n++] = (LogField){"RETRY_SEC", waits ? numbers->retry : NULL};
+        return n;
+}
+
+void link_log_attempt(const LinkStatus *status) {
+        log_debug("Connecting to %s:%u with %s", status->host, (unsigned)status->port,
+                  status->tls ? "TLS" : "plain TCP");
+}
+
+void link_log_online(LinkLog *log, const LinkStatus *status, const char *client_id) {
+        LogField fields[FIELDS_MAX];
+        Numbers numbers;
+        size_t n = fields_of(status, 0, &numbers, fields);
+        size_t id_size = strcspn(client_id, "|");
+        char repeats[64] = "";
+
+        if (log->n_silent > 0)
+                (void)snprintf(repeats, sizeof(repeats), ", after %u more attempts that failed",
+                               log->n_silent);
+        *log = (LinkLog){.reason = REASON_NONE};
+        log_event(LOG_EVENT_ONLINE, fields, n,
+                  "Online at %s:%u over %s as \"%.*s\"; the server %s%s", status->host,
+                  (unsigned)status->port, status->tls ? "TLS" : "plain TCP", (int)id_size,
+                  client_id,
+                  status->session_present ? "kept our session" : "has started a new session for us",
+                  repeats);
+}
+
+static LogEvent event_of(const LinkStatus *status, bool was_online) {
+        switch (status->reason) {
+        case REASON_TWIN:
+                return LOG_EVENT_TWIN;
+        case REASON_REFUSED_PROTOCOL:
+        case REASON_REFUSED_CLIENT_ID:
+        case REASON_REFUSED_UNAVAILABLE:
+        case REASON_REFUSED_CREDENTIALS:
+        case REASON_REFUSED_NOT_AUTHORIZED:
+        case REASON_REFUSED_OTHER:
+                return LOG_EVENT_REFUSED;
+        /* All others: it depends on what there was. */
+        case REASON_NONE:
+        case REASON_DNS_UNKNOWN_HOST:
+        case REASON_DNS_FAILURE:
+        case REASON_TCP_REFUSED:
+        case REASON_TCP_TIMEOUT:
+        case REASON_NETWORK_UNREACHABLE:
+        case REASON_TLS_ROOT_UNREADABLE:
+        case REASON_TLS_UNTRUSTED_ROOT:
+        case REASON_TLS_EXPIRED:
+        case REASON_TLS_NOT_YET_VALID:
+        case REASON_TLS_WRONG_HOST:
+        case REASON_TLS_FAILED:
+        case REASON_NO_ANSWER:
+        case REASON_BAD_ANSWER:
+        case REASON_CLOSED:
+        case REASON_KEEPALIVE_TIMEOUT:
+        case REASON_ACK_TIMEOUT:
+        case REASON_INTERNAL:
+        case REASON_STOPPED:
+        case _REASON_MAX:
+        default:
+                return was_online ? LOG_EVENT_OFFLINE : LOG_EVENT_UNREACHABLE;
+        }
+}
+
+static bool is_repeat(LinkLog *log, Reason reason, uint64_t now_usec) {
+        if (reason != log->reason || now_usec - log->logged_at_usec >= REPEAT_USEC)
+                return false;
+        log->n_silent++;
+        return true;
+}
+
+void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint64_t now_usec) {
+        uint64_t wait_usec =
+                        status->retry_at_usec > now_usec ? status->retry_at_usec - now_usec : 0;
+        uint64_t wait_sec = (wait_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
+        const char *advice = reason_advice(status->reason);
+        LogField fields[FIELDS_MAX];
+        char repeats[64] = "";
+        Numbers numbers;
+        size_t n = fields_of(status, wait_sec, &numbers, fields);
+
+        if (!was_online && is_repeat(log, status->reason, now_usec)) {
+                log_debug("Attempt failed again: %s", reason_word(status->reason));
+                return;
+        }
+        if (log->n_silent > 0)
+                (void)snprintf(repeats, sizeof(repeats),
+                               " It has happened %u more times since the last entry.",
+                               log->n_silent);
+        *log = (LinkLog){.reason = status->reason, .logged_at_usec = now_usec};
+        log_event(event_of(status, was_online), fields, n,
+                  "%s %s:%u: %s%s%s%s. %s%sTrying again in %" PRIu64 " s.%s",
+                  was_online ? "Lost the connection to" : "Cannot connect to",
+                  status->host ? status->host : "?", (unsigned)status->port,
+                  reason_phrase(status->reason), status->detail[0] ? " (" : "", status->detail,
+                  status->detail[0] ? ")" : "", advice, advice[0] ? ". " : "", wait_sec, repeats);
+}

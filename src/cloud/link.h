@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Link
+ *
+ * Keeps one connection to the cloud up for ever: when to try, with which credentials, how long to
+ * wait after which kind of failure, how many CONNECTs a minute, when silence means death. Logs each
+ * state change once. Loop thread only; time is given by the caller, waiting is the caller's too:
+ * after any call, link_deadline_usec() says when link_tick() is due.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/credentials.h"
+#include "cloud/transport.h"
+#include "util/backoff.h"
+#include "util/macro.h"
+
+typedef struct Link Link;
+typedef struct LinkStatus LinkStatus;
+
+typedef enum LinkState {
+        LINK_OFFLINE,    /* waiting for the next attempt */
+        LINK_CONNECTING, /* an attempt is under way */
+        LINK_ONLINE,
+        LINK_STOPPING, /* disconnecting for good */
+        LINK_STOPPED,
+        _LINK_STATE_MAX,
+} LinkState;
+
+const char *link_state_to_string(LinkState state);
+
+/* A root to trust, and the port where the server's certificate comes from it (0: the endpoint's).
+ */
+typedef struct LinkRoot {
+        const char *file;
+        uint16_t port;
+} LinkRoot;
+
+/* All of it is borrowed and must outlive the link. */
+typedef struct LinkConfig {
+        const Identity *identity;
+        const LinkRoot *roots; /* tried in turn while trust fails; the one that works is kept */
+        size_t n_roots;        /* 0: TLS without roots of ours can't be; fine for plain TCP */
+        const char *certificate_file, *key_file;
+        unsigned keepalive_sec, connect_timeout_sec;
+        unsigned connects_per_minute; /* 0: no limit */
+        BackoffRange network;
+} LinkConfig;
+
+/* What the link tells its owner; all on the loop thread. */
+typedef struct LinkHandler {
+        /* Something in link_status() has changed. */
+        void (*changed)(void *userdata);
+        /* Answers to link_publish() and the others; none comes for what was asked before the
+         * connection ended. @ok is false when the message could not be handed over. */
+        void (*published)(void *userdata, uint64_t token, bool ok);
+        void (*subscribed)(void *userdata, uint64_t token, int code); /* SUBACK's, 0x80 refuses */
+        void (*unsubscribed)(void *userdata, uint64_t token);
+        void (*message)(void *userdata, Message *message); /* borrowed */
+} LinkHandler;
+
+struct LinkStatus {
+        LinkState state;
+        uint64_t since_wall_msec;
+        const char *host; /* of the last attempt; NULL before the first */
+        uint16_t port;
+        bool tls;
+        bool session_present;
+        Reason reason;          /* why it is not online, or was not before; REASON_NONE at first */
+        const char *detail;     /* more words on the reason; may be empty */
+        uint64_t retry_at_usec; /* monotonic; while LINK_OFFLINE */
+        unsigned n_failures;    /* in a row */
+        uint64_t n_connects;    /* CONNECTs since start */
+};
+
+/* @random gives 32 random bits. Takes the transport on success. */
+_warn_unused_ int link_new(Link **ret,
+                           Transport *take_transport,
+                           const LinkConfig *config,
+                           const LinkHandler *handler,
+                           void *userdata,
+                           uint32_t (*random)(void));
+Link *link_free(Link *link);
+
+void link_start(Link *link, uint64_t now_usec);
+
+/* Disconnects and stays so; the state becomes LINK_STOPPED when that is done. */
+void link_stop(Link *link, uint64_t now_usec);
+
+/* Ends the connection for a reason that the owner has found, and goes on as after any loss. */
+void link_abandon(Link *link, Reason reason, uint64_t now_usec);
+
+/* Readable when link_dispatch() has work. */
+int link_fd(const Link *link);
+
+/* Handles up to a bounded number of the cloud's events. */
+void link_dispatch(Link *link, uint64_t now_usec);
+
+/* When link_tick() is due; USEC_INFINITY when nothing is. */
+uint64_t link_deadline_usec(const Link *link);
+void link_tick(Link *link, uint64_t now_usec);
+
+void link_status(const Link *link, LinkStatus *ret);
+bool link_is_online(const Link *link);
+
+/* Only while online. 0 or -errno. */
+_warn_unused_ int link_publish(Link *link, uint64_t token, Message *message, int qos);
+_warn_unused_ int link_subscribe(Link *link, uint64_t token, const char *filter, int qos);
+_warn_unused_ int link_unsubscribe(Link *link, uint64_t token, const char *filter);
+
+DEFINE_CLEANUP(Link *, link_free);
