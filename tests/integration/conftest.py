@@ -2,6 +2,7 @@
 """Fixtures: each test gets its own directory, ports and processes, and a failure shows them all."""
 
 import os
+import re
 import sys
 
 import pytest
@@ -14,7 +15,11 @@ from harness.ctl import Ctl  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
 from harness.mosquitto import Mosquitto  # noqa: E402
 from harness.peer import Peer  # noqa: E402
-from harness.place import make_directory, remove_directory  # noqa: E402
+from harness.place import PATIENCE, make_directory, remove_directory  # noqa: E402
+from standin.control import Standin  # noqa: E402
+
+SANITIZER = re.compile("AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:")
+STOP_SECONDS = 5.0
 
 
 class World:
@@ -26,6 +31,7 @@ class World:
         self.daemons = []
         self.standins = []
         self.brokers = []
+        self.sections = []
 
     def keep(self, thing):
         self.things.append(thing)
@@ -48,6 +54,28 @@ class World:
         self.brokers.append(broker)
         return broker.start()
 
+    def cloud(self, **settings):
+        """A stand-in for the platform, started."""
+        cloud = Standin(**settings)
+        cloud.start()
+        self.standins.append(cloud)
+        return cloud
+
+    def device(self, cloud, tls=True, name="iotlinkd", **changes):
+        """A daemon with @cloud's identity, not started yet."""
+        identity = {
+            key: cloud.identity[key] for key in ("product_key", "device_name", "device_secret")
+        }
+        endpoint = "localhost:%d" % (cloud.tls_port if tls else cloud.tcp_port)
+        config = conf.device(endpoint, self.socket, cloud.ca_file if tls else None, identity=identity)
+        return self.daemon(conf.merged(config, changes), name)
+
+    def online(self, cloud, **options):
+        """The same, started and online."""
+        daemon = self.device(cloud, **options).start()
+        daemon.wait_online()
+        return daemon
+
     def peer(self, *arguments, **options):
         return self.keep(Peer(*arguments, **options))
 
@@ -58,20 +86,58 @@ class World:
         for number, daemon in enumerate(self.daemons, 1):
             yield "iotlinkd %d: stderr" % number, "\n".join(daemon.log.split("\n")[-200:])
             yield "iotlinkd %d: sd_notify" % number, "\n".join(daemon.notified[-20:])
+        for number, cloud in enumerate(self.standins, 1):
+            yield "stand-in %d: events" % number, "\n".join(map(short, cloud.events()[-60:]))
         for number, broker in enumerate(self.brokers, 1):
             yield "mosquitto %d: log" % number, "\n".join(broker.log.split("\n")[-60:])
 
+    def stop_daemons(self):
+        """Ends the daemons that still run; each must go in order, whatever the test did to it."""
+        for daemon in self.daemons:
+            if daemon.running() and not daemon.hung:
+                status, seconds = daemon.stop()
+                assert status == 0, "iotlinkd ended with %d after SIGTERM" % status
+                assert seconds <= STOP_SECONDS * PATIENCE, "iotlinkd took %.1f s to end" % seconds
+            found = SANITIZER.search(daemon.log)
+            assert not found, "%s: see iotlinkd's stderr" % found.group()
+
     def cleanup(self):
+        self.sections = list(self.report())
         for thing in reversed(self.things):
             thing.cleanup()
+        for cloud in self.standins:
+            cloud.stop()
         remove_directory(self.directory)
+
+
+def short(event):
+    """One line of an event; payloads cut."""
+    return " ".join(
+        "%s=%.80r" % (key, value) if key != "kind" else "%-10s" % value
+        for key, value in event.items()
+    )
 
 
 @pytest.fixture
 def world():
     world = World()
-    yield world
-    world.cleanup()
+    try:
+        yield world
+        world.stop_daemons()
+    finally:
+        world.cleanup()
+
+
+@pytest.fixture
+def cloud(world):
+    """The platform's stand-in with all its limits."""
+    return world.cloud()
+
+
+@pytest.fixture
+def generous(world):
+    """The stand-in without limits, for floods and for tests that connect often."""
+    return world.cloud(limits=False)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -79,5 +145,15 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     world = getattr(item, "funcargs", {}).get("world")
-    if report.failed and call.when == "call" and world:
-        report.sections.extend((title, text) for title, text in world.report() if text)
+    if report.failed and call.when in ("call", "teardown") and world:
+        sections = world.sections or world.report()
+        report.sections.extend((title, text) for title, text in sections if text)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes long by nature (a keepalive, a minute's budget)")
+
+
+def pytest_collection_modifyitems(items):
+    # What takes longest starts first, so that the others run beside it.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

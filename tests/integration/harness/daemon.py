@@ -31,6 +31,9 @@ class Daemon:
         self.threads = []
         self.clients = []
         self.notify = None
+        self.hung = False  # a test that knows it can't stop in order says so here
+        self.wrapper = []  # a command that runs it, for tests that need another world around it
+        self.inherited = None  # a listening socket's fd that the wrapper hands on
 
     @property
     def socket_path(self):
@@ -61,11 +64,12 @@ class Daemon:
             os.unlink(self.notify_path)
         self.notify.bind(self.notify_path)
         self.process = subprocess.Popen(
-            [BINARY, "--config", self.config_path, *arguments],
+            [*self.wrapper, BINARY, "--config", self.config_path, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd="/",
+            pass_fds=[] if self.inherited is None else [self.inherited],
             env=self.environment(environment),
         )
         self.threads = [
@@ -77,6 +81,8 @@ class Daemon:
         return self
 
     def environment(self, more):
+        if self.inherited is not None:
+            more = {**more, "IOTLINK_TEST_LISTENER": str(self.inherited)}
         kept = {
             name: value
             for name, value in os.environ.items()
