@@ -4,15 +4,16 @@
 /*
  * Settings
  *
- * The configuration file, read and checked. One table (settings-table.c) holds every key with its
- * type, default, range and check; unknown keys, wrong types and bad values are all reported, each
- * with file, line, key, value and what is allowed. Secrets come from the file, from a secret file
- * that only its owner can read, or from a systemd credential.
+ * The configuration file, read and checked. One table (table.c) holds every key with its type,
+ * default, range and check; unknown keys, wrong types and bad values are all reported, each with
+ * file, line, key, value and what is allowed. Secrets come from the file, from a secret file that
+ * only its owner can read, or from a systemd credential.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "auth/credentials.h"
 #include "message/route.h"
@@ -26,15 +27,22 @@ typedef struct SettingsRoot {
         uint16_t port; /* 0: the endpoint's or the mode's own */
 } SettingsRoot;
 
+/* A route as it was written, for showing; routes below is what works. */
+typedef struct SettingsRoute {
+        char *local, *remote; /* with their placeholders */
+        RouteDirection direction;
+        int qos;
+} SettingsRoute;
+
 typedef struct Settings {
         Identity identity; /* with cloud.auth, region, endpoint, sign_method, timestamp in it */
 
         /* cloud */
-        unsigned keepalive_sec; /* 30..1200 for the platform */
+        unsigned keepalive_sec; /* 30..1200 */
         unsigned connect_timeout_sec;
         unsigned reconnect_min_sec, reconnect_max_sec;
-        char *tls_min_version; /* "1.2" or "1.3" */
-        SettingsRoot roots[SETTINGS_ROOTS_MAX];
+        char *tls_min_version;                  /* "1.2" or "1.3" */
+        SettingsRoot roots[SETTINGS_ROOTS_MAX]; /* none when TLS is off */
         size_t n_roots;
         char *certificate_file, *key_file; /* plain only: client certificate, or NULL */
 
@@ -45,7 +53,8 @@ typedef struct Settings {
 
         /* the profile of cloud.auth: not settable */
         size_t max_topic_bytes, max_topic_slashes; /* 0: none */
-        unsigned max_subscriptions, max_filters_per_subscribe;
+        size_t max_payload_bytes;
+        unsigned max_subscriptions, max_filters_per_subscribe; /* 0: none */
         unsigned subscription_qos_max;
 
         /* local */
@@ -54,22 +63,29 @@ typedef struct Settings {
         size_t client_buffer_bytes; /* unread output a client may pile up before it is dropped */
         size_t memory_bytes;        /* what all clients together may make the daemon hold */
 
+        SettingsRoute route_list[SETTINGS_ROUTES_MAX];
+        size_t n_routes;
         RouteTable *routes; /* placeholders already replaced */
 } Settings;
 
-/* A list of sentences, one per error, each beginning "FILE:LINE: ". */
+/* A list of sentences, one per error, each beginning "FILE:LINE: " (or "FILE: "). */
 typedef struct SettingsErrors {
         char **lines;
         size_t n_lines;
+        bool out_of_memory; /* some are missing */
 } SettingsErrors;
 
 void settings_errors_done(SettingsErrors *errors);
 
 /*
  * Reads and checks the file. Returns 0 and a new object; or -EINVAL with every error that was
- * found in @ret_errors; or another -errno with one line in @ret_errors (file missing, unreadable).
+ * found in @ret_errors; or another -errno with one line in @ret_errors (file missing, unreadable;
+ * -ENOMEM may leave it empty). @ret_errors is zeroed by the caller, who also frees it.
  */
 _warn_unused_ int settings_load(Settings **ret, const char *path, SettingsErrors *ret_errors);
 Settings *settings_free(Settings *settings);
+
+/* Writes what the settings mean, for people; no secrets. Returns 0 or -errno. */
+_warn_unused_ int settings_describe(const Settings *settings, FILE *out);
 
 DEFINE_CLEANUP(Settings *, settings_free);

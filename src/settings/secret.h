@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Where the identity's secret comes from: the configuration itself, a file of its own, or a
+ * credential that systemd hands over. Exactly one of them.
+ */
+
+#include "settings/draft.h"
+#include "settings/errors.h"
+#include "util/macro.h"
+
+/* Fills draft->settings.identity.secret, or adds errors. Returns 0 or -ENOMEM. */
+_warn_unused_ int secret_load(Draft *draft, SettingsErrors *errors);

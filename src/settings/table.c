@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "config.h"
+#include "settings/draft.h"
+#include "settings/table.h"
+#include "util/parse.h"
+
+#define FIELD(_struct, _field) \
+        .offset = offsetof(_struct, _field), .width = sizeof(((_struct *)NULL)->_field)
+#define DRAFT(_field)    FIELD(Draft, _field)
+#define SETTINGS(_field) FIELD(Draft, settings._field)
+
+/* Words */
+
+static const char *word_of(const char *const *words, size_t n_words, unsigned i) {
+        return i < n_words ? words[i] : NULL;
+}
+
+static const char *word_auth(unsigned i) {
+        return i < _AUTH_MODE_MAX ? auth_mode_to_string((AuthMode)i) : NULL;
+}
+
+static const char *word_sign_method(unsigned i) {
+        return i < _SIGN_METHOD_MAX ? sign_method_to_string((SignMethod)i) : NULL;
+}
+
+static const char *word_tls_version(unsigned i) {
+        static const char *const words[] = {"1.2", "1.3"};
+
+        return word_of(words, ARRAY_SIZE(words), i);
+}
+
+static const char *word_direction(unsigned i) {
+        static const char *const words[] = {"up", "down", "both"};
+
+        return word_of(words, ARRAY_SIZE(words), i);
+}
+
+static const char *word_region(unsigned i) {
+        static const char *const words[] = {"cn-shanghai",  "ap-northeast-1", "ap-southeast-1",
+                                            "eu-central-1", "us-west-1",      "us-east-1",
+                                            "cn-beijing",   "cn-shenzhen"};
+
+        return word_of(words, ARRAY_SIZE(words), i);
+}
+
+/* Checks */
+
+static const char *problem_auth(const char *value) {
+        static const char *const later[] = {"https", "register", "register-free", "mq-token"};
+
+        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+                if (strcmp(value, later[i]) == 0)
+                        return "This version can't do it yet; a later one will.";
+        return NULL;
+}
+
+static const char *problem_sign_method(const char *value) {
+        return strcmp(value, "sha256") == 0
+                               ? "The platform lists sha256 but nowhere says what is hashed, so "
+                                 "that nobody can be sure to sign alike; take hmacsha256."
+                               : NULL;
+}
+
+static const char *problem_region(const char *value) {
+        (void)value;
+        return "For any other region write cloud.endpoint = \"HOST:PORT\" instead.";
+}
+
+static const char *problem_endpoint(const char *value) {
+        _cleanup_(freep) char *host = NULL;
+        uint16_t port;
+
+        switch (parse_host_port(value, &host, &port)) {
+        case -EINVAL:
+                return "allowed is \"HOST\", \"HOST:PORT\" or \"[IPv6]:PORT\", without a scheme";
+        case -ERANGE:
+                return "the port behind the colon must be 1 to 65535";
+        default:
+                return NULL;
+        }
+}
+
+static const char *problem_timestamp(const char *value) {
+        uint64_t number;
+
+        if (strcmp(value, "now") == 0 || strcmp(value, "none") == 0 ||
+            parse_unsigned(value, INT64_MAX, &number) == 0)
+                return NULL;
+        return "allowed is \"now\", \"none\" or a string of digits (milliseconds since 1970)";
+}
+
+static const char *problem_path(const char *value) {
+        if (*value != '/')
+                return "allowed is a full path, beginning with '/'";
+        return strlen(value) < PATH_MAX ? NULL : "the path is too long";
+}
+
+static const char *problem_socket(const char *value) {
+        if (strlen(value) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+                return "the path of a socket has at most 107 bytes";
+        return problem_path(value);
+}
+
+static const char *problem_empty(const char *value) {
+        return *value ? NULL : "it must not be empty";
+}
+
+/* Rows */
+
+static const SettingsKey keys[] = {
+                {.path = "identity.product_key",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = "a1B2c3D4e5F",
+                 .help = "the product's key",
+                 SETTINGS(identity.product_key)},
+                {.path = "identity.device_name",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = "gateway-1",
+                 .help = "the device's name within the product",
+                 SETTINGS(identity.device_name)},
+                {.path = "identity.client_id",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = "gateway-1",
+                 .help = "the MQTT client identifier",
+                 SETTINGS(identity.client_id)},
+                {.path = "identity.device_secret",
+                 .type = KEY_STRING,
+                 .modes = MODES_DEVICE,
+                 .secret = true,
+                 .example = "0123456789abcdef0123456789abcdef",
+                 .help = "the device's secret itself",
+                 DRAFT(device_secret)},
+                {.path = "identity.device_secret_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_DEVICE,
+                 .problem = problem_path,
+                 .help = "the file that holds the device's secret",
+                 DRAFT(device_secret_file)},
+                {.path = "identity.access_key_id",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ,
+                 .example = "LTAI0123456789",
+                 .help = "the AccessKey's identifier",
+                 SETTINGS(identity.access_key_id)},
+                {.path = "identity.access_key_secret",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ,
+                 .secret = true,
+                 .example = "0123456789abcdef",
+                 .help = "the AccessKey's secret itself",
+                 DRAFT(access_key_secret)},
+                {.path = "identity.access_key_secret_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ,
+                 .problem = problem_path,
+                 .help = "the file that holds the AccessKey's secret",
+                 DRAFT(access_key_secret_file)},
+                {.path = "identity.group_id",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ,
+                 .example = "GID_gateways",
+                 .help = "the group the client belongs to",
+                 SETTINGS(identity.group_id)},
+                {.path = "identity.device_id",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ,
+                 .example = "gateway-1",
+                 .help = "the client's name within the group",
+                 SETTINGS(identity.device_id)},
+                {.path = "identity.username",
+                 .type = KEY_STRING,
+                 .modes = MODES_PLAIN,
+                 .example = "gateway",
+                 .help = "the MQTT user name",
+                 SETTINGS(identity.username)},
+                {.path = "identity.password",
+                 .type = KEY_STRING,
+                 .modes = MODES_PLAIN,
+                 .secret = true,
+                 .help = "the MQTT password itself",
+                 DRAFT(password)},
+                {.path = "identity.password_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_PLAIN,
+                 .problem = problem_path,
+                 .help = "the file that holds the MQTT password",
+                 DRAFT(password_file)},
+
+                {.path = "cloud.auth",
+                 .type = KEY_WORD,
+                 .modes = MODES_ALL,
+                 .fallback = "device",
+                 .word = word_auth,
+                 .problem = problem_auth,
+                 .help = "the kind of cloud and of proof",
+                 SETTINGS(identity.mode)},
+                {.path = "cloud.region",
+                 .type = KEY_STRING,
+                 .modes = MODES_DEVICE,
+                 .example = "cn-shanghai",
+                 .word = word_region,
+                 .problem = problem_region,
+                 .help = "the platform's region",
+                 SETTINGS(identity.region)},
+                {.path = "cloud.endpoint",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = "broker.example.com",
+                 .problem = problem_endpoint,
+                 .help = "the server, instead of the one that follows from region or instance_id",
+                 DRAFT(endpoint)},
+                {.path = "cloud.instance_id",
+                 .type = KEY_STRING,
+                 .modes = MODES_DEVICE | MODES_MQ,
+                 .example = "iot-060a0bgd",
+                 .help = "the instance",
+                 SETTINGS(identity.instance_id)},
+                {.path = "cloud.sign_method",
+                 .type = KEY_WORD,
+                 .modes = MODES_DEVICE,
+                 .fallback = "hmacsha256",
+                 .word = word_sign_method,
+                 .problem = problem_sign_method,
+                 .help = "the algorithm of the signature",
+                 SETTINGS(identity.sign_method)},
+                {.path = "cloud.timestamp",
+                 .type = KEY_STRING,
+                 .modes = MODES_DEVICE,
+                 .fallback = "now",
+                 .problem = problem_timestamp,
+                 .help = "the time that is signed",
+                 DRAFT(timestamp)},
+                {.path = "cloud.extra_params",
+                 .type = KEY_STRING,
+                 .modes = MODES_DEVICE,
+                 .example = "ext=1",
+                 .problem = problem_empty,
+                 .help = "more parameters for the client id's list",
+                 SETTINGS(identity.extra_params)},
+                {.path = "cloud.keepalive",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "300",
+                 .min = 30,
+                 .max = 1200,
+                 .unit = "seconds",
+                 .help = "the longest silence before the connection is probed",
+                 SETTINGS(keepalive_sec)},
+                {.path = "cloud.connect_timeout",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "30",
+                 .min = 5,
+                 .max = 300,
+                 .unit = "seconds",
+                 .help = "how long one attempt to connect may take",
+                 SETTINGS(connect_timeout_sec)},
+                {.path = "cloud.tls.enable",
+                 .type = KEY_BOOL,
+                 .modes = MODES_ALL,
+                 .fallback = "true",
+                 .help = "whether the connection is encrypted and the server verified",
+                 SETTINGS(identity.tls)},
+                {.path = "cloud.tls.min_version",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .fallback = "1.2",
+                 .word = word_tls_version,
+                 .help = "the oldest TLS version to accept",
+                 SETTINGS(tls_min_version)},
+                {.path = "cloud.tls.roots",
+                 .type = KEY_LIST,
+                 .modes = MODES_ALL,
+                 .max = SETTINGS_ROOTS_MAX,
+                 .help = "the root certificates to trust, in the order to try them",
+                 DRAFT(roots),
+                 .count_offset = offsetof(Draft, n_roots)},
+                {.path = "cloud.tls.roots[].file",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = IOTLINK_ROOTS_DIR "/aliyun-iot-root-ca.pem",
+                 .problem = problem_path,
+                 .help = "certificates in PEM form",
+                 FIELD(RootDraft, file)},
+                {.path = "cloud.tls.roots[].port",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "0",
+                 .min = 0,
+                 .max = UINT16_MAX,
+                 .help = "the port to use with this root (0: the usual one)",
+                 FIELD(RootDraft, port)},
+                {.path = "cloud.tls.certificate_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_PLAIN,
+                 .problem = problem_path,
+                 .help = "the client's certificate",
+                 SETTINGS(certificate_file)},
+                {.path = "cloud.tls.key_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_PLAIN,
+                 .problem = problem_path,
+                 .help = "the private key of the client's certificate",
+                 SETTINGS(key_file)},
+                {.path = "cloud.reconnect.min",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "1",
+                 .min = 1,
+                 .max = 300,
+                 .unit = "seconds",
+                 .help = "the first pause before connecting again",
+                 SETTINGS(reconnect_min_sec)},
+                {.path = "cloud.reconnect.max",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "300",
+                 .min = 1,
+                 .max = 3600,
+                 .unit = "seconds",
+                 .help = "the longest pause after network trouble",
+                 SETTINGS(reconnect_max_sec)},
+                {.path = "cloud.limits.connects_per_minute",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .max = 600,
+                 .unit = "0 for none",
+                 .help = "how often to connect; the default depends on cloud.auth",
+                 SETTINGS(connects_per_minute)},
+                {.path = "cloud.limits.qos1_per_second",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .max = 1000000,
+                 .unit = "0 for none",
+                 .help = "QoS 1 messages sent; the default depends on cloud.auth",
+                 SETTINGS(qos1_per_second)},
+                {.path = "cloud.limits.qos0_per_second",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .max = 1000000,
+                 .unit = "0 for none",
+                 .help = "QoS 0 messages sent; the default depends on cloud.auth",
+                 SETTINGS(qos0_per_second)},
+                {.path = "cloud.limits.unacknowledged",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .max = 65535,
+                 .unit = "0 for the program's own",
+                 .help = "QoS 1 messages on their way; the default depends on cloud.auth",
+                 SETTINGS(unacknowledged)},
+
+                {.path = "local.socket",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .fallback = IOTLINK_SOCKET_PATH,
+                 .problem = problem_socket,
+                 .help = "the socket that programs connect to",
+                 SETTINGS(socket_path)},
+                {.path = "local.max_clients",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "256",
+                 .min = 1,
+                 .max = 10000,
+                 .help = "how many programs may be connected at once",
+                 SETTINGS(max_clients)},
+                {.path = "local.client_buffer",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "1048576",
+                 .min = 65536,
+                 .max = 1073741824,
+                 .unit = "bytes",
+                 .help = "unread output of one program, beyond which it is disconnected",
+                 SETTINGS(client_buffer_bytes)},
+                {.path = "local.memory",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "67108864",
+                 .min = 1048576,
+                 .max = 2147483647,
+                 .unit = "bytes",
+                 .help = "what all programs together may make the daemon hold",
+                 SETTINGS(memory_bytes)},
+
+                {.path = "routes",
+                 .type = KEY_LIST,
+                 .modes = MODES_ALL,
+                 .max = SETTINGS_ROUTES_MAX,
+                 .help = "how local names and the cloud's names correspond",
+                 DRAFT(routes),
+                 .count_offset = offsetof(Draft, n_routes)},
+                {.path = "routes[].local",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = "telemetry/#",
+                 .problem = problem_empty,
+                 .help = "names on the socket",
+                 FIELD(RouteDraft, local)},
+                {.path = "routes[].remote",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .example = "/${product_key}/${device_name}/user/telemetry/#",
+                 .problem = problem_empty,
+                 .help = "names in the cloud",
+                 FIELD(RouteDraft, remote)},
+                {.path = "routes[].direction",
+                 .type = KEY_WORD,
+                 .modes = MODES_ALL,
+                 .fallback = "both",
+                 .word = word_direction,
+                 .help = "to the cloud, from the cloud, or both",
+                 FIELD(RouteDraft, direction)},
+                {.path = "routes[].qos",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "1",
+                 .min = 0,
+                 .max = 1,
+                 .help = "the highest QoS of messages on this route",
+                 FIELD(RouteDraft, qos)},
+};
+
+static_assert(ARRAY_SIZE(keys) <= SETTINGS_KEYS_MAX, "Draft.origins is too small");
+
+const SettingsKey *settings_keys(size_t *ret_n_keys) {
+        *ret_n_keys = ARRAY_SIZE(keys);
+        return keys;
+}
+
+const SettingsKey *settings_key_find(const char *path) {
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+                if (strcmp(keys[i].path, path) == 0)
+                        return &keys[i];
+        return NULL;
+}
+
+bool settings_group_exists(const char *path) {
+        size_t size = strlen(path);
+
+        for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+                if (strncmp(keys[i].path, path, size) == 0 && keys[i].path[size] == '.')
+                        return true;
+        return false;
+}
+
+int settings_key_word(const SettingsKey *key, const char *value) {
+        const char *word;
+
+        for (unsigned i = 0; (word = key->word(i)); i++)
+                if (strcmp(word, value) == 0)
+                        return (int)i;
+        return -1;
+}
