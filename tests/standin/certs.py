@@ -80,8 +80,8 @@ def leaf_make(directory, name, ca, kind, names, start, end):
 
 
 def make(directory):
-    """Fills @directory, unless that was done before: ca.pem, other-ca.pem, and NAME.pem and NAME.key for each of SERVERS
-    and for "client"."""
+    """Fills @directory, unless that was done before: ca.pem, other-ca.pem, and NAME.pem and NAME.key for each of
+    SERVERS and for "client"."""
     done = os.path.join(directory, "complete")
     if os.path.exists(done):
         return

@@ -7,6 +7,8 @@ to the peer: the socket is closed only when the light comes back, as a network w
 
 import asyncio
 import itertools
+import socket
+import struct
 
 from . import mqtt, tls
 from .dialog import Dialog
@@ -157,6 +159,9 @@ class Connection(asyncio.Protocol):
 
     def _shut(self):
         if self.abort:
+            # Without lingering, to close is to reset.
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
         else:
             self.transport.close()

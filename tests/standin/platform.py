@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the stand-in until SIGTERM. See README.md.
 
-This file's name is also that of a module of Python's own. Whoever has this folder where Python looks for modules, and so
-gets this file without having meant it, is given the other one.
+This file's name is also that of a module of Python's own. Whoever has this folder where Python looks for modules, and
+so gets this file without having meant it, is given the other one.
 """
 
 import importlib.util

@@ -14,11 +14,15 @@ class Window:
         self.times = collections.deque()
 
     def allow(self, limit, now):
-        """True when one more at @now is within @limit (0: no limit). What is refused doesn't count."""
+        """True when one more at @now is within @limit (0: no limit, and nothing is counted). What is refused doesn't
+        count."""
         times = self.times
+        if not limit:
+            times.clear()
+            return True
         while times and times[0] <= now - self.seconds:
             times.popleft()
-        if limit and len(times) >= limit:
+        if len(times) >= limit:
             return False
         times.append(now)
         return True

@@ -186,7 +186,7 @@ class Platform:
         sessions = {
             key: {
                 "connected": s.link is not None, "subscriptions": s.subscriptions,
-                "queued": len(s.queue), "inflight": len(s.inflight), "unacknowledged": len(s.unacknowledged),
+                "queued": len(s.queue), "in_flight": len(s.in_flight), "unacknowledged": len(s.unacknowledged),
             } for key, s in self.sessions.items()
         }  # fmt: skip
         return {

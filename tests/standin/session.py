@@ -19,7 +19,7 @@ class Session:
         self.window = 0  # most messages in flight; 0 is no limit
         self.subscriptions = {}
         self.queue = collections.deque()  # (topic, payload)
-        self.inflight = {}  # mid: (topic, payload), in the order of sending
+        self.in_flight = {}  # mid: (topic, payload), in the order of sending
         self.mid = 0
         self.unacknowledged = set()  # mids of the client's publishes that have had no PUBACK on this connection
 
@@ -34,7 +34,7 @@ class Session:
 
     def resume(self):
         """To be called once the client has its CONNACK."""
-        for mid, (topic, payload) in self.inflight.items():
+        for mid, (topic, payload) in self.in_flight.items():
             self._send(topic, payload, 1, mid, dup=True)
         self.fill()
 
@@ -60,24 +60,24 @@ class Session:
         while self.link and self.queue and self._room():
             topic, payload = self.queue.popleft()
             mid = self._mid_next()
-            self.inflight[mid] = (topic, payload)
+            self.in_flight[mid] = (topic, payload)
             self._send(topic, payload, 1, mid)
 
     def acknowledge(self, mid):
         """Returns the topic of the message, or None when there is none of that number."""
-        message = self.inflight.pop(mid, None)
+        message = self.in_flight.pop(mid, None)
         if message is None:
             return None
         self.fill()
         return message[0]
 
     def _room(self):
-        return len(self.inflight) < (self.window or 0xFFFF)
+        return len(self.in_flight) < (self.window or 0xFFFF)
 
     def _mid_next(self):
         while True:
             self.mid = self.mid % 0xFFFF + 1
-            if self.mid not in self.inflight:
+            if self.mid not in self.in_flight:
                 return self.mid
 
     def _send(self, topic, payload, qos, mid, dup=False):
