@@ -129,9 +129,10 @@ class Standin:
         try:
             ready = json.loads(line)
         except ValueError:
-            self.stop(keep=True)
             with open(self.log, encoding="utf-8", errors="replace") as f:
-                raise ControlError(f"the stand-in did not start: {f.read()[-2000:]}") from None
+                words = f.read()[-2000:]
+            self.stop()
+            raise ControlError(f"the stand-in did not start: {words}") from None
         self.tcp_port, self.tls_port = ready["tcp_port"], ready["tls_port"]
         self.ca_file, self.control = ready["ca_file"], ready["control"]
 

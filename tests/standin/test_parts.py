@@ -115,7 +115,8 @@ def test_own_topics(topic):
     [
         "a", "#", "/#", "K/N/user/a", "/K/N/user", "/K/N/#", "/K/N/get", "/K/+/user/a", "/+/N/user/a", "/K/M/user/a",
         "/J/N/user/a", "/sys/K/M/x", "/sys/K/N", "/sys/#", "/ext/ntp/K/M/request", "/ext/#", "/ext/ntp/K/+/x",
-        "/ext/rrpc/1", "/ota/device/upgrade/K/M", "/ota/#", "/shadow/update/K/M", "/shadow/x/K/N", "/broadcast/J/x", "//K/N/user/a",
+        "/ext/rrpc/1", "/ota/device/upgrade/K/M", "/ota/#", "/shadow/update/K/M", "/shadow/x/K/N", "/broadcast/J/x",
+        "//K/N/user/a",
     ],
 )  # fmt: skip
 def test_foreign_topics(topic):

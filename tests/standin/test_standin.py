@@ -682,8 +682,10 @@ def test_restart_keeps_the_ports():
 
 def test_port_taken():
     with socket.create_server(("127.0.0.1", 0)) as s:
+        standin = Standin(tcp_port=s.getsockname()[1])
         with pytest.raises(ControlError, match="in use"):
-            Standin(tcp_port=s.getsockname()[1]).start()
+            standin.start()
+        assert standin.process is None and standin.state is None
 
 
 def test_script_and_command_line(tmp_path, cloud):
