@@ -16,14 +16,14 @@ per_listener_settings false
 allow_anonymous true
 persistence true
 persistence_location {directory}/
-log_dest file {log}
-log_type all
-connection_messages true
+{logging}
 max_inflight_messages 0
 max_queued_messages 0
 
 listener {port} 127.0.0.1
 """
+
+LOGGING = "log_dest file {log}\nlog_type all\nconnection_messages true"
 
 TLS_CONFIG = """
 listener {tls_port} 127.0.0.1
@@ -36,12 +36,13 @@ keyfile {key}
 class Mosquitto:
     """@tls: an object with .root, .certificate and .key (paths), or None for TCP only."""
 
-    def __init__(self, directory, tls=None, more=""):
+    def __init__(self, directory, tls=None, more="", quiet=False):
         self.directory = os.path.join(directory, "mosquitto")
         os.makedirs(self.directory, exist_ok=True)
         self.log_path = os.path.join(self.directory, "log")
         self.tls = tls
         self.more = more
+        self.quiet = quiet  # no log: for measuring
         self.process = None
         self.port = self.tls_port = None
 
@@ -64,7 +65,7 @@ class Mosquitto:
     def _try_start(self):
         values = {
             "directory": self.directory,
-            "log": self.log_path,
+            "logging": "log_dest none" if self.quiet else LOGGING.format(log=self.log_path),
             "port": self.port,
             "tls_port": self.tls_port,
         }
