@@ -32,7 +32,7 @@
 #include "util/macro.h"
 
 #define TOPIC       "/a1X2bEnP82z/example1/user/bench"
-#define BUFFER_SIZE (256U * 1024U)
+#define BUFFER_SIZE ((size_t)256 * 1024)
 #define PATIENCE_MS 5000
 #define CLIENTS_MAX 1000
 
@@ -289,21 +289,16 @@ static size_t number(const char *s) {
         return value;
 }
 
-int main(int argc, char **argv) {
-        _cleanup_(load_freep) Load *load = calloc(1, sizeof(*load));
-        bool mqtt = argc > 1 && strcmp(argv[1], "mqtt") == 0;
-        double seconds;
+static Load *load_new(char **words) {
+        Load *load = calloc(1, sizeof(*load));
 
-        if (argc != 9 || !load) {
-                fprintf(stderr,
-                        "load json|mqtt SOCKET BROKER_PORT CLIENTS WINDOW COUNT QOS SIZE\n");
-                return 64;
-        }
-        load->n_clients = number(argv[4]);
-        load->window = number(argv[5]);
-        load->count = number(argv[6]);
-        load->qos = (int)number(argv[7]);
-        load->size = number(argv[8]);
+        if (!load)
+                die("malloc");
+        load->n_clients = number(words[3]);
+        load->window = number(words[4]);
+        load->count = number(words[5]);
+        load->qos = (int)number(words[6]);
+        load->size = number(words[7]);
         if (load->n_clients == 0 || load->n_clients > CLIENTS_MAX ||
             load->count % load->n_clients != 0 || load->size > BUFFER_SIZE / 4)
                 die_of("COUNT must be a multiple of CLIENTS, SIZE small", "", 0);
@@ -312,16 +307,30 @@ int main(int argc, char **argv) {
         if (!load->payload || load->epoll_fd < 0)
                 die("epoll");
         memset(load->payload, 'x', load->size);
+        return load;
+}
 
-        for (size_t i = 0; i < load->n_clients; i++) {
-                load->connections[i].mqtt = mqtt;
-                connection_open(load, &load->connections[i], connect_unix(argv[2]));
+static void load_connect(Load *load, bool mqtt, const char *path, uint16_t port) {
+        Connection *sink = &load->connections[load->n_clients];
+
+        for (Connection *c = load->connections; c < sink; c++) {
+                c->mqtt = mqtt;
+                connection_open(load, c, connect_unix(path));
         }
-        load->connections[load->n_clients].mqtt = true;
-        load->connections[load->n_clients].sink = true;
-        connection_open(load, &load->connections[load->n_clients],
-                        connect_tcp((uint16_t)number(argv[3])));
+        sink->mqtt = sink->sink = true;
+        connection_open(load, sink, connect_tcp(port));
+}
 
+int main(int argc, char **argv) {
+        double seconds;
+
+        if (argc != 9) {
+                fputs("load json|mqtt SOCKET BROKER_PORT CLIENTS WINDOW COUNT QOS SIZE\n", stderr);
+                return 64;
+        }
+
+        _cleanup_(load_freep) Load *load = load_new(argv + 1);
+        load_connect(load, strcmp(argv[1], "mqtt") == 0, argv[2], (uint16_t)number(argv[3]));
         seconds = load_run(load);
         printf("%.6f %zu %zu\n", seconds, load->arrived, load->answered);
         return 0;

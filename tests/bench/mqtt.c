@@ -26,6 +26,7 @@ static size_t put_string(uint8_t *p, const char *s) {
         size_t length = strlen(s);
 
         put_number(p, length);
+        /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): MQTT counts, it does not end */
         memcpy(p + 2, s, length);
         return 2 + length;
 }
