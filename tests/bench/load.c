@@ -266,7 +266,7 @@ static double load_run(Load *load) {
         return last - began;
 }
 
-static Load *load_free(Load *load) {
+static void load_free(Load *load) {
         for (size_t i = 0; i <= load->n_clients; i++) {
                 closep(&load->connections[i].fd);
                 free(load->connections[i].in);
@@ -275,10 +275,7 @@ static Load *load_free(Load *load) {
         closep(&load->epoll_fd);
         free(load->payload);
         free(load);
-        return NULL;
 }
-
-DEFINE_CLEANUP(Load *, load_free);
 
 static size_t number(const char *s) {
         char *end;
@@ -325,13 +322,15 @@ int main(int argc, char **argv) {
         double seconds;
 
         if (argc != 9) {
-                fputs("load json|mqtt SOCKET BROKER_PORT CLIENTS WINDOW COUNT QOS SIZE\n", stderr);
+                (void)fputs("load json|mqtt SOCKET BROKER_PORT CLIENTS WINDOW COUNT QOS SIZE\n",
+                            stderr);
                 return 64;
         }
 
-        _cleanup_(load_freep) Load *load = load_new(argv + 1);
+        Load *load = load_new(argv + 1);
         load_connect(load, strcmp(argv[1], "mqtt") == 0, argv[2], (uint16_t)number(argv[3]));
         seconds = load_run(load);
         printf("%.6f %zu %zu\n", seconds, load->arrived, load->answered);
+        load_free(load);
         return 0;
 }
