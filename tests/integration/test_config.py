@@ -61,9 +61,9 @@ def test_unknown_group_is_refused(world):
 
 
 def test_all_errors_come_in_one_run(world):
-    config = good(world, cloud={"keepalive": 29, "sign_method": "rot13", "colour": "red"})
+    config = good(world, cloud={"keepalive": 29, "sign_method": "rot13", "color": "red"})
     config["identity"]["product_key"] = 7
-    said = refused(world, config, "keepalive", "rot13", "colour", "product_key")
+    said = refused(world, config, "keepalive", "rot13", "color", "product_key")
     assert len(re.findall(r"test\.conf:\d+: ", said)) >= 4, said
 
 
@@ -142,8 +142,8 @@ def test_wildcards_that_differ_in_a_route_are_refused(world):
 
 
 def test_unknown_placeholder_is_refused(world):
-    route = {"local": "t", "remote": "/${produkt}/user/t", "direction": "up"}
-    refused(world, good(world, routes=[route]), "produkt")
+    route = {"local": "t", "remote": "/${serial}/user/t", "direction": "up"}
+    refused(world, good(world, routes=[route]), "serial")
 
 
 def test_secret_never_appears_in_what_check_says(world):

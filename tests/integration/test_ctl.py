@@ -262,15 +262,15 @@ def test_check_accepts_a_good_file_and_says_what_it_means(world, lone):
 
 
 def test_check_refuses_a_bad_file_with_all_errors(world, lone):
-    done = lone.run("check", config_file(world, cloud={"keepalive": 29, "colour": "red"}))
+    done = lone.run("check", config_file(world, cloud={"keepalive": 29, "color": "red"}))
     assert done.returncode == REFUSED
-    assert "keepalive" in done.stderr and "colour" in done.stderr
+    assert "keepalive" in done.stderr and "color" in done.stderr
 
 
 def test_check_says_the_same_as_the_daemon(world, lone):
     from harness.daemon import run_to_exit
 
-    path = config_file(world, cloud={"keepalive": 29, "colour": "red"})
+    path = config_file(world, cloud={"keepalive": 29, "color": "red"})
     by_ctl = [line for line in lone.run("check", path).stderr.split("\n") if path in line]
     by_daemon = [line for line in run_to_exit(path, "--check").stderr.split("\n") if path in line]
     assert by_ctl == by_daemon and by_ctl

@@ -27,8 +27,7 @@ def test_comes_back_after_a_cut(daemon, generous, reset):
     generous.wait_event("connack", code=0, after=first)
 
 
-def test_comes_back_after_ten_cuts_in_a_row(world, generous):
-    # Each connection lives long enough not to look like a twin's work.
+def test_comes_back_after_several_cuts(world, generous):
     daemon = world.online(generous, **OFTEN)
     watcher = daemon.client()
     watcher.watch()
@@ -70,25 +69,19 @@ def test_publish_before_the_first_connection_is_refused(world, generous):
     assert (reply["op"], reply["code"]) == ("error", "offline")
 
 
-def test_publish_under_way_at_a_cut_is_answered_honestly(daemon, generous):
-    """Every publish gets one reply: delivered only where the cloud has acknowledged it."""
+def test_publish_under_way_at_a_cut_is_sent_again_and_acked(daemon, generous):
     client = daemon.client()
     generous.set(puback="none")
     numbers = [client.send(UP, str(i), qos=1) for i in range(20)]
-    generous.wait_event("publish", count=20)
+    last = generous.wait_event("publish", count=20)
+    assert not client.sync()
     generous.set(puback="normal")
     generous.cut()
-    replies = {number: client.expect(id=number, seconds=20) for number in numbers}
-    acked = {e["payload"] for e in generous.events("publish") if e["acked"] == "yes"}
-    for index, number in enumerate(numbers):
-        reply = replies[number]
-        if reply["op"] == "ack":
-            assert reply["state"] == "delivered"
-            assert b"%d" % index in acked
-        else:
-            assert reply["code"] == "offline"
-    time_out = client.sync()
-    assert not [m for m in time_out if m.get("id") in numbers], "a second reply"
+    for number in numbers:
+        assert client.expect(id=number, seconds=20)["state"] == "delivered"
+    again = generous.events("publish", after=last)
+    assert [int(e["payload"]) for e in again] == list(range(20)), "in their order"
+    assert not client.sync(), "one reply each"
 
 
 def test_cut_in_the_middle_of_a_flood_loses_nothing_that_was_acked(daemon, generous):
@@ -98,10 +91,11 @@ def test_cut_in_the_middle_of_a_flood_loses_nothing_that_was_acked(daemon, gener
     numbers = {client.send(UP, str(i), qos=1): b"%d" % i for i in range(100)}
     acked = set()
     for number, payload in numbers.items():
+        # What the daemon read after the cut is "offline"; what it had accepted is delivered.
         if client.expect(id=number, seconds=20)["op"] == "ack":
             acked.add(payload)
-    seen = {e["payload"] for e in generous.events("publish") if e["acked"] == "yes"}
-    assert acked <= seen
+    assert len(acked) >= 50
+    assert acked <= {e["payload"] for e in generous.events("publish") if e["acked"] == "yes"}
     client.state("online", seconds=20)
     assert client.publish(UP, "after", qos=1)["state"] == "delivered"
 

@@ -108,7 +108,7 @@ def test_other_protocols_do_no_harm(daemon, first):
 
 
 def test_unknown_members_are_ignored(client):
-    assert client.ask("status", colour="red", nested={"a": [1, 2]})["op"] == "status"
+    assert client.ask("status", color="red", nested={"a": [1, 2]})["op"] == "status"
 
 
 def test_null_counts_as_absent(client):
