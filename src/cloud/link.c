@@ -62,7 +62,8 @@ struct Link {
         uint64_t delay_usec;
         ReasonClass delay_class;
         unsigned n_failures, n_short_lives;
-        Reason reason;
+        Reason reason, last_refusal;
+        uint64_t last_refusal_wall_msec;
         char detail[sizeof(((TransportEvent *)NULL)->detail)];
 
         LinkLog log;
@@ -114,7 +115,19 @@ Link *link_free(Link *link) {
         return NULL;
 }
 
+void link_release_transport(Link *link) {
+        link->transport = NULL;
+}
+
+static const LinkRoot *current_root(const Link *link) {
+        if (!link->credentials.tls || link->config->n_roots == 0)
+                return NULL;
+        return &link->config->roots[link->root];
+}
+
 void link_status(const Link *link, LinkStatus *ret) {
+        const LinkRoot *root = current_root(link);
+
         *ret = (LinkStatus){
                         .state = link->state,
                         .since_wall_msec = link->since_wall_msec,
@@ -217,7 +230,7 @@ static int start_attempt(Link *link) {
                 return r;
         credentials_done(&link->credentials);
         link->credentials = credentials;
-        root = credentials.tls && config->n_roots > 0 ? &config->roots[link->root] : NULL;
+        root = current_root(link);
         /* A port that the user wrote wins over the roots'. */
         link->port = root && root->port != 0 && config->identity->port == 0 ? root->port
                                                                             : credentials.port;
@@ -357,6 +370,10 @@ static void on_event(Link *link, const TransportEvent *event, uint64_t now_usec)
                 on_connected(link, event, now_usec);
                 break;
         case TRANSPORT_FAILED:
+                if (event->code > 0) {
+                        link->last_refusal = event->reason;
+                        link->last_refusal_wall_msec = clock_wall_msec();
+                }
                 go_offline(link, event->reason, event->detail, now_usec);
                 break;
         case TRANSPORT_LOST:

@@ -69,9 +69,12 @@ struct LinkStatus {
         const char *host; /* of the last attempt; NULL before the first */
         uint16_t port;
         bool tls;
+        const char *root_file; /* trusted in the last attempt; NULL without TLS */
         bool session_present;
-        Reason reason;          /* why it is not online, or was not before; REASON_NONE at first */
-        const char *detail;     /* more words on the reason; may be empty */
+        Reason reason;       /* why it is not online, or was not before; REASON_NONE at first */
+        const char *detail;  /* more words on the reason; may be empty */
+        Reason last_refusal; /* the last CONNACK that was not 0; REASON_NONE if none */
+        uint64_t last_refusal_wall_msec;
         uint64_t retry_at_usec; /* monotonic; while LINK_OFFLINE */
         unsigned n_failures;    /* in a row */
         uint64_t n_connects;    /* CONNECTs since start */
@@ -85,6 +88,9 @@ _warn_unused_ int link_new(Link **ret,
                            void *userdata,
                            uint32_t (*random)(void));
 Link *link_free(Link *link);
+
+/* Gives the transport back to who made it, for a constructor that fails halfway. */
+void link_release_transport(Link *link);
 
 void link_start(Link *link, uint64_t now_usec);
 

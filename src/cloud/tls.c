@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -180,4 +182,31 @@ void tls_probe(int fd, const TransportTarget *target, uint64_t deadline_usec, Pr
         }
         if (shake_hands(ssl, fd, deadline_usec) == 0)
                 explain_failure(ssl, result);
+}
+
+static void bio_freep(BIO **bio) {
+        (void)BIO_free(*bio);
+}
+
+int tls_root_days(const char *file) {
+        _cleanup_(bio_freep) BIO *bio = BIO_new_file(file, "r");
+        int soonest = INT_MIN;
+
+        if (!bio) {
+                ERR_clear_error();
+                return INT_MIN;
+        }
+        for (;;) {
+                X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+                int days = 0, seconds = 0;
+
+                if (!certificate)
+                        break;
+                if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1 &&
+                    (soonest == INT_MIN || days < soonest))
+                        soonest = days;
+                X509_free(certificate);
+        }
+        ERR_clear_error(); /* the end of the file counts as one */
+        return soonest;
 }

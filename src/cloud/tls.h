@@ -21,3 +21,9 @@ _warn_unused_ int tls_require_version(const char *min_version);
  * certificate. On failure fills @result in; on success leaves it alone.
  */
 void tls_probe(int fd, const TransportTarget *target, uint64_t deadline_usec, ProbeResult *result);
+
+/*
+ * Days until the first certificate in a PEM file of roots expires; negative when one has. INT_MIN
+ * when the file can't be read. Reads the file: not for every turn of the loop.
+ */
+int tls_root_days(const char *file);

@@ -174,8 +174,15 @@ void log_error(const char *format, ...) {
 }
 
 int log_error_errno(int r, const char *format, ...) {
-        errno = -r;
-        LOG_TEXT(LOG_ERR, NULL, NULL, 0, format);
+        char what[TEXT_MAX], words[96], text[TEXT_MAX + sizeof(words)];
+        va_list ap;
+
+        va_start(ap, format);
+        if (vsnprintf(what, sizeof(what), format, ap) < 0)
+                what[0] = '\0';
+        va_end(ap);
+        (void)snprintf(text, sizeof(text), "%s: %s", what, strerror_r(-r, words, sizeof(words)));
+        write_text(LOG_ERR, NULL, NULL, 0, text);
         return r;
 }
 

@@ -32,7 +32,8 @@ void log_info(const char *format, ...) _printf_(1, 2);
 void log_warning(const char *format, ...) _printf_(1, 2);
 void log_error(const char *format, ...) _printf_(1, 2);
 
-/* Logs an error with errno set to -@r, so that %m says it; returns @r. */
+/* Logs an error with the words for the negative errno @r behind it ("...: No space left"); returns
+ * @r. */
 int log_error_errno(int r, const char *format, ...) _printf_(2, 3);
 
 /* Logs a state change with its MESSAGE_ID, IOTLINK_EVENT and up to 16 more fields. */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Bridge
+ *
+ * Where local programs and the cloud meet: handles the requests of all sessions, owns uplink and
+ * downlink, listens to the link, tells those who watch. Runs on the daemon's event loop.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "bridge/downlink.h"
+#include "bridge/uplink.h"
+#include "cloud/link.h"
+#include "local/server.h"
+
+typedef struct Bridge Bridge;
+
+typedef struct BridgeConfig {
+        UplinkConfig uplink;
+        DownlinkConfig downlink;
+        LinkConfig link;
+        LocalLimits local;
+        const char *version;
+} BridgeConfig;
+
+/*
+ * Serves on @take_listen_fd and connects through @take_transport (both taken on success only).
+ * @config and what it points to must outlive the bridge. @random gives 32 random bits.
+ */
+_warn_unused_ int bridge_new(Bridge **ret,
+                             sd_event *event,
+                             Transport *take_transport,
+                             int take_listen_fd,
+                             const BridgeConfig *config,
+                             uint32_t (*random)(void));
+
+/* Answers everyone who still waits, as far as that goes without waiting, and closes. */
+Bridge *bridge_free(Bridge *bridge);
+
+/* Starts connecting. */
+void bridge_start(Bridge *bridge);
+
+/* Disconnects; @done is called once the cloud has been told, or at once if it need not be. */
+void bridge_stop(Bridge *bridge, void (*done)(void *userdata), void *userdata);
+
+DEFINE_CLEANUP(Bridge *, bridge_free);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Client
+ *
+ * What the bridge remembers of one session: its subscriptions, how much of it is on the way up.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "local/session.h"
+
+typedef struct RemoteFilter RemoteFilter; /* downlink.c */
+
+typedef struct Subscription {
+        struct Subscription *next;
+        char *filter; /* local */
+        int qos;
+        LocalId id;    /* of the request, until it is answered */
+        bool answered; /* the app has had its ack */
+        RemoteFilter **remotes;
+        size_t n_remotes;
+} Subscription;
+
+typedef struct Client {
+        struct Client *prev, *next;
+        LocalSession *session;
+        Subscription *subscriptions;
+        size_t n_subscriptions;
+        uint64_t last_mid;
+        size_t n_rising; /* publishes not finished yet */
+        bool paused;
+        bool watching;
+} Client;
+
+/* All clients, newest first. */
+typedef struct Clients {
+        Client *first;
+        size_t n;
+} Clients;
+
+/* The session's client, made at its first use; NULL without memory. */
+Client *client_of(Clients *clients, LocalSession *session);
+
+/* The session's client if it has one. */
+Client *client_peek(const LocalSession *session);
+
+/* Forgets the client; its subscriptions must be gone. */
+void client_remove(Clients *clients, Client *client);

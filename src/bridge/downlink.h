@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Downlink
+ *
+ * Who wants which messages, what must be subscribed in the cloud for that, and the way of a
+ * message from the cloud to everyone who wants it. A subscription is kept as long as its program
+ * is connected; with each new connection to the cloud all are made again and each SUBACK checked.
+ */
+
+#include "bridge/client.h"
+#include "cloud/link.h"
+#include "message/route.h"
+#include "message/topic.h"
+#include "util/meter.h"
+
+typedef struct Downlink Downlink;
+
+typedef struct DownlinkConfig {
+        const RouteTable *routes;
+        TopicLimits topics;
+        size_t max_payload_bytes;
+        unsigned max_subscriptions; /* in the cloud; 0: our own limit */
+} DownlinkConfig;
+
+typedef struct DownlinkCounters {
+        size_t n_filters;  /* subscribed in the cloud, or to be */
+        Meter received;    /* messages from the cloud */
+        uint64_t unwanted; /* of these, those that nobody had subscribed to */
+} DownlinkCounters;
+
+_warn_unused_ int downlink_new(Downlink **ret,
+                               Link *link,
+                               Clients *clients,
+                               const DownlinkConfig *config);
+Downlink *downlink_free(Downlink *downlink);
+
+void downlink_subscribe(Downlink *downlink, Client *client, const LocalSubscribe *subscribe);
+void downlink_unsubscribe(Downlink *downlink,
+                          Client *client,
+                          const LocalId *id,
+                          const char *filter);
+
+/* Drops all subscriptions of a client that goes away. */
+void downlink_forget(Downlink *downlink, Client *client);
+
+/* From the link. */
+void downlink_on_online(Downlink *downlink);
+void downlink_on_offline(Downlink *downlink);
+void downlink_on_subscribed(Downlink *downlink, uint64_t token, int code);
+void downlink_on_message(Downlink *downlink, const Message *message, uint64_t now_usec);
+
+void downlink_counters(const Downlink *downlink, DownlinkCounters *ret);
+
+DEFINE_CLEANUP(Downlink *, downlink_free);

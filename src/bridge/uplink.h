@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Uplink
+ *
+ * Messages on their way to the cloud: in order, no more at once than the window, no faster than
+ * the cloud takes them. A QoS 1 message that was accepted stays here until its PUBACK, over any
+ * number of connections, and its program gets the receipt then.
+ */
+
+#include "bridge/client.h"
+#include "cloud/link.h"
+#include "message/route.h"
+#include "message/topic.h"
+#include "util/meter.h"
+
+typedef struct Uplink Uplink;
+
+typedef struct UplinkConfig {
+        const RouteTable *routes;
+        TopicLimits topics;
+        size_t max_payload_bytes;
+        unsigned qos1_per_second, qos0_per_second; /* 0: no limit */
+        unsigned window;                           /* QoS 1 messages in flight; 0: our own choice */
+        size_t memory_bytes;
+} UplinkConfig;
+
+typedef struct UplinkCounters {
+        size_t n_waiting;   /* not sent yet */
+        size_t n_in_flight; /* sent, not acknowledged */
+        size_t bytes;
+        Meter delivered; /* QoS 1 acknowledged, QoS 0 written */
+        uint64_t refused, expired;
+} UplinkCounters;
+
+_warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config);
+
+/* Tells every program that still waits that its message is not known to have arrived. */
+Uplink *uplink_free(Uplink *uplink);
+
+void uplink_publish(Uplink *uplink, Client *client, const LocalPublish *publish, uint64_t now_usec);
+
+/* From the link. */
+void uplink_on_published(Uplink *uplink, uint64_t token, bool ok, uint64_t now_usec);
+void uplink_on_offline(Uplink *uplink);
+
+/* Sends what may be sent now, gives up what has expired. */
+void uplink_pump(Uplink *uplink, uint64_t now_usec);
+
+/* When uplink_pump() has something to do again; USEC_INFINITY when only an event can change that.
+ */
+uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec);
+
+void uplink_counters(const Uplink *uplink, UplinkCounters *ret);
+
+DEFINE_CLEANUP(Uplink *, uplink_free);
