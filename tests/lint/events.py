@@ -3,7 +3,8 @@
 """Every journal event has its entry in the catalog and its row in the guide, and no other has.
 
 Events: src/util/log-event.c. Catalog: systemd/iotlinkd.catalog, which journalctl must also be able
-to compile. Guide: docs/TROUBLESHOOTING.md, also a row for each reason of src/cloud/reason.c.
+to compile. Guide: docs/TROUBLESHOOTING.md, also a row for each reason, most of which
+are in src/cloud/reason.c.
 """
 
 import pathlib
@@ -15,6 +16,7 @@ import tempfile
 
 IN_CODE = re.compile(r'\{\s*"([a-z-]+)",\s*"([0-9a-f]{32})"')
 REASON_IN_CODE = re.compile(r'\[REASON_\w+\]\s*=\s*\{\s*"([a-z-]+)"')
+REASON_IN_PLACE = re.compile(r'\{"REASON", "([a-z-]+)"\}')
 IN_GUIDE = re.compile(r'^\| `([a-z-]+)` \|', re.M)
 IN_CATALOG = re.compile(r'^-- ([0-9a-f]{32})\n((?:[A-Z][\w-]*: .*\n)+)', re.M)
 
@@ -60,6 +62,8 @@ def main():
     problems += compare(code, catalog) + compiles(catalog_path, len(catalog))
 
     reasons = set(REASON_IN_CODE.findall((root / 'src/cloud/reason.c').read_text())) - {'none'}
+    for path in (root / 'src').rglob('*.c'):
+        reasons |= set(REASON_IN_PLACE.findall(path.read_text()))
     problems += [] if reasons else ['no reasons found in src/cloud/reason.c']
     guide = set(IN_GUIDE.findall((root / 'docs/TROUBLESHOOTING.md').read_text()))
     words = reasons | set(code)
