@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "settings/check.h"
@@ -23,7 +24,7 @@ static void check_modes(Draft *draft, SettingsErrors *errors) {
                 draft->bad[i] = true;
                 settings_errors_add(errors, draft->origins[i],
                                     "key '%s' (%s) has no meaning with cloud.auth = \"%s\". Remove "
-                                    "it, or change cloud.auth",
+                                    "it, or change cloud.auth.",
                                     keys[i].path, keys[i].help, auth_mode_to_string(mode));
         }
 }
@@ -75,17 +76,28 @@ static int check_timestamp(Draft *draft) {
 }
 
 /* The place of a key's string in an Identity, or NULL. */
-static const char **identity_field(const SettingsKey *key, Identity *identity) {
+static char **identity_field(const SettingsKey *key, Identity *identity) {
         size_t begin = offsetof(Draft, settings.identity);
 
         if (key->secret)
-                return (const char **)&identity->secret;
+                return &identity->secret;
         if (strcmp(key->path, "cloud.endpoint") == 0)
-                return (const char **)&identity->host;
+                return &identity->host;
         if (key->type != KEY_STRING || key->offset < begin ||
             key->offset >= begin + sizeof(*identity))
                 return NULL;
-        return (const char **)(void *)((char *)identity + (key->offset - begin));
+        return (char **)(void *)((char *)identity + (key->offset - begin));
+}
+
+/* Where the value of an identity's key comes from: a secret's may be in a file of its own. */
+static Origin identity_origin(const Draft *draft, const SettingsKey *key) {
+        char file_key[SETTINGS_PATH_MAX];
+
+        if (key->secret && !draft_has(draft, key->path)) {
+                (void)snprintf(file_key, sizeof(file_key), "%s_file", key->path);
+                return draft_origin(draft, file_key);
+        }
+        return draft_origin(draft, key->path);
 }
 
 static void refuse_identity(const Draft *draft,
@@ -95,10 +107,15 @@ static void refuse_identity(const Draft *draft,
                             SettingsErrors *errors) {
         bool show = missing && key->example;
 
-        settings_errors_add(errors, draft_origin(draft, key->path), "key '%s': %s%s%s%s%s%s",
+        settings_errors_add(errors, identity_origin(draft, key), "key '%s': %s%s%s%s%s%s",
                             key->path, sentence, show ? ". For example: " : "",
                             show ? strrchr(key->path, '.') + 1 : "", show ? " = \"" : "",
-                            show ? key->example : "", show ? "\";" : "");
+                            show ? key->example : "", show ? "\";" : ".");
+}
+
+/* A constant in a place that is only read. */
+static char *borrow(const char *constant) {
+        return (char *)(uintptr_t)constant;
 }
 
 /*
@@ -108,11 +125,12 @@ static void refuse_identity(const Draft *draft,
 static int check_identity(const Draft *draft, SettingsErrors *errors) {
         Identity copy = draft->settings.identity; /* borrows the strings */
 
-        if (!copy.secret) /* secret_load() has had its say */
-                copy.secret = (char *)(uintptr_t) "0123456789abcdef";
+        if (!copy.secret && copy.mode != AUTH_PLAIN) /* secret_load() has had its say */
+                copy.secret = borrow("0123456789abcdef");
         for (size_t i = 0; i < IDENTITY_ERRORS_MAX; i++) {
                 _cleanup_(freep) char *sentence = NULL;
-                const char *path = NULL, **field;
+                const char *path = NULL;
+                char **field;
                 const SettingsKey *key;
                 int r;
 
@@ -121,7 +139,7 @@ static int check_identity(const Draft *draft, SettingsErrors *errors) {
                         return r;
                 key = settings_key_find(path);
                 if (!key) {
-                        settings_errors_add(errors, draft->file, "%s: %s", path, sentence);
+                        settings_errors_add(errors, draft->file, "%s: %s.", path, sentence);
                         return 0;
                 }
                 field = identity_field(key, &copy);
@@ -129,7 +147,7 @@ static int check_identity(const Draft *draft, SettingsErrors *errors) {
                         refuse_identity(draft, key, field && !*field, sentence, errors);
                 if (!field || !key->example || *field == key->example)
                         return 0;
-                *field = key->example;
+                *field = borrow(key->example);
         }
         return 0;
 }
@@ -149,13 +167,13 @@ static int check_route(Draft *draft,
 
                 if (!draft_is_bad(draft, key))
                         settings_errors_add(errors, route->origin,
-                                            "key '%s' is missing in this route", key);
+                                            "key '%s' is missing in this route.", key);
                 return 0;
         }
         r = route_table_add(draft->settings.routes, route->local, route->remote, direction,
                             (int)route->qos, variables, &sentence);
         if (r == -EINVAL) {
-                settings_errors_add(errors, route->origin, "route: %s", sentence);
+                settings_errors_add(errors, route->origin, "route: %s.", sentence);
                 return 0;
         }
         return r;
@@ -186,7 +204,13 @@ static int check_routes(Draft *draft, bool identified, SettingsErrors *errors) {
 
         if (identified)
                 r = client_id_make(&s->identity, &client_id);
-        if (r < 0)
+        if (r == -ENOTSUP)
+                settings_errors_add(
+                                errors, draft_origin(draft, "cloud.sign_method"),
+                                "key 'cloud.sign_method' is \"%s\", which this system's OpenSSL "
+                                "refuses. Take hmacsha256.",
+                                sign_method_to_string(s->identity.sign_method));
+        else if (r < 0)
                 return r;
         if (client_id)
                 variables.client_id = client_id;
@@ -217,7 +241,7 @@ static void check_pairs(const Draft *draft, SettingsErrors *errors) {
                                                                         ? "cloud.reconnect.max"
                                                                         : "cloud.reconnect.min"),
                                     "key 'cloud.reconnect.max' is %u; allowed is at least "
-                                    "cloud.reconnect.min, which is %u",
+                                    "cloud.reconnect.min, which is %u.",
                                     s->reconnect_max_sec, s->reconnect_min_sec);
         if (s->client_buffer_bytes > s->memory_bytes)
                 settings_errors_add(errors,
@@ -225,7 +249,7 @@ static void check_pairs(const Draft *draft, SettingsErrors *errors) {
                                                                         ? "local.memory"
                                                                         : "local.client_buffer"),
                                     "key 'local.memory' is %zu; allowed is at least "
-                                    "local.client_buffer, which is %zu",
+                                    "local.client_buffer, which is %zu.",
                                     s->memory_bytes, s->client_buffer_bytes);
 }
 

@@ -38,14 +38,14 @@ static int file_check(const FileCheck *check, const char *path) {
                                     "key '%s': every user can read %s. Run: chmod 640 %s",
                                     check->key, path, path);
         else if (r != 0)
-                settings_errors_add(check->errors, check->origin, "key '%s': can't read %s: %s",
+                settings_errors_add(check->errors, check->origin, "key '%s': can't read %s: %s.",
                                     check->key, path,
                                     r == FILE_E_NOT_REGULAR ? "it is not a regular file"
                                     : r == FILE_E_TOO_LARGE ? "it is larger than 4 MiB"
                                                             : strerror(-r));
         else if (!memmem(content.data, content.size, check->word, strlen(check->word)))
                 settings_errors_add(check->errors, check->origin,
-                                    "key '%s': %s holds no \"%s\" line. It must be in PEM form",
+                                    "key '%s': %s holds no \"%s\" line. It must be in PEM form.",
                                     check->key, path, check->word);
         return 0;
 }
@@ -89,7 +89,8 @@ static int roots_take(Draft *draft, FileCheck *check) {
                 if (!root->file) {
                         if (!draft_is_bad(draft, check->key))
                                 settings_errors_add(check->errors, root->origin,
-                                                    "key '%s' is missing in this root", check->key);
+                                                    "key '%s' is missing in this root.",
+                                                    check->key);
                         continue;
                 }
                 r = roots_add(&draft->settings, root->file, root->port);
@@ -111,7 +112,7 @@ static int client_certificate_check(Draft *draft, FileCheck *check) {
                                                 : "cloud.tls.certificate_file";
                 settings_errors_add(check->errors, draft_origin(draft, check->key),
                                     "key '%s' stands alone; a certificate and its private key need "
-                                    "each other",
+                                    "each other.",
                                     check->key);
         }
         if (settings->certificate_file) {
@@ -143,7 +144,7 @@ int files_check(Draft *draft, SettingsErrors *errors) {
         else if (!draft_is_bad(draft, "cloud.tls.roots"))
                 settings_errors_add(errors, draft_origin(draft, "cloud.tls.roots"),
                                     "key 'cloud.tls.roots' is empty, so that no server could be "
-                                    "trusted. Name a root, or remove the key for the default");
+                                    "trusted. Name a root, or remove the key for the default.");
         if (r < 0)
                 return r;
         return client_certificate_check(draft, &check);

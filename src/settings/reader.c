@@ -38,41 +38,36 @@ static Origin setting_origin(const Reader *reader, const config_setting_t *setti
 
 /* What was written, in words or as itself. */
 static Shown setting_show(const Reader *reader, const config_setting_t *setting) {
-        const char *big = NULL;
-        char text[sizeof(Shown)] = "nothing";
+        static const char *const names[] = {[CONFIG_TYPE_GROUP] = "a group { }",
+                                            [CONFIG_TYPE_LIST] = "a list ( )",
+                                            [CONFIG_TYPE_ARRAY] = "an array [ ]"};
+        Shown shown = {0};
+        char *text = shown.text;
+        const char *big;
 
         switch (setting->type) {
         case CONFIG_TYPE_INT:
                 big = source_big_number(reader->source, setting->line, setting->value.ival);
-                if (!big)
-                        (void)snprintf(text, sizeof(text), "%d", setting->value.ival);
+                if (big)
+                        return settings_show(big);
+                (void)snprintf(text, sizeof(shown.text), "%d", setting->value.ival);
                 break;
         case CONFIG_TYPE_INT64:
-                (void)snprintf(text, sizeof(text), "%lld", setting->value.llval);
+                (void)snprintf(text, sizeof(shown.text), "%lld", setting->value.llval);
                 break;
         case CONFIG_TYPE_FLOAT:
-                (void)snprintf(text, sizeof(text), "%g", setting->value.fval);
+                (void)snprintf(text, sizeof(shown.text), "%#g", setting->value.fval);
                 break;
         case CONFIG_TYPE_BOOL:
-                big = setting->value.ival ? "true" : "false";
-                break;
+                return settings_show(setting->value.ival ? "true" : "false");
         case CONFIG_TYPE_STRING:
-                (void)snprintf(text, sizeof(text), "\"%s\"",
+                (void)snprintf(text, sizeof(shown.text), "\"%.69s\"",
                                settings_show(setting->value.sval ? setting->value.sval : "").text);
                 break;
-        case CONFIG_TYPE_GROUP:
-                big = "a group { }";
-                break;
-        case CONFIG_TYPE_LIST:
-                big = "a list ( )";
-                break;
-        case CONFIG_TYPE_ARRAY:
-                big = "an array [ ]";
-                break;
         default:
-                break;
+                return settings_show(names[setting->type]);
         }
-        return settings_show(big ? big : text);
+        return shown;
 }
 
 static void show_words(const SettingsKey *key, char allowed[ALLOWED_BYTES_MAX]) {
@@ -122,7 +117,7 @@ static void reader_refuse(Reader *reader,
         reader->draft->bad[key - settings_keys(&n_keys)] = true;
         if (key->secret) {
                 settings_errors_add(reader->errors, setting_origin(reader, setting),
-                                    "key '%s' is not a string; write it in double quotes",
+                                    "key '%s' is not a string. Write it in double quotes.",
                                     key->path);
                 return;
         }

@@ -71,12 +71,13 @@ static int secret_take(const SecretSource *source, const char *data, size_t size
         else if (memchr(data, '\n', size))
                 problem = "holds more than one line";
         if (problem) {
-                settings_errors_add(source->errors, source->origin, "%s %s", source->what, problem);
+                settings_errors_add(source->errors, source->origin, "%s %s.", source->what,
+                                    problem);
                 return 0;
         }
         if (size > source->kind->max) {
                 settings_errors_add(source->errors, source->origin,
-                                    "%s is longer than the %zu characters that it may have",
+                                    "%s is longer than the %zu characters that it may have.",
                                     source->what, source->kind->max);
                 return 0;
         }
@@ -100,12 +101,12 @@ static int secret_read(const SecretSource *source, const char *path, mode_t forb
                                     source->what, path, path);
                 return 0;
         case FILE_E_NOT_REGULAR:
-                settings_errors_add(source->errors, source->origin, "%s: %s is not a regular file",
+                settings_errors_add(source->errors, source->origin, "%s: %s is not a regular file.",
                                     source->what, path);
                 return 0;
         case FILE_E_TOO_LARGE:
                 settings_errors_add(source->errors, source->origin,
-                                    "%s: %s is longer than the %zu characters that it may have",
+                                    "%s: %s is longer than the %zu characters that it may have.",
                                     source->what, path, source->kind->max);
                 return 0;
         case -ENOMEM:
@@ -114,8 +115,8 @@ static int secret_read(const SecretSource *source, const char *path, mode_t forb
                 settings_errors_add(source->errors, source->origin, "%s: can't read %s: %s%s",
                                     source->what, path, strerror(-r),
                                     r == -EACCES ? ". It must belong to the account that iotlinkd "
-                                                   "runs as"
-                                                 : "");
+                                                   "runs as."
+                                                 : ".");
                 return 0;
         }
 }
@@ -153,7 +154,7 @@ static void secret_refuse_missing(const SecretKind *kind,
         settings_errors_add(errors, draft->identity,
                             "the secret is missing. Give it in one of three ways: write its file's "
                             "name as %s, write it as %s, or pass the systemd credential '%s' "
-                            "(LoadCredential=)",
+                            "(LoadCredential=).",
                             kind->file_key, kind->key, kind->credential);
 }
 
@@ -181,7 +182,7 @@ int secret_load(Draft *draft, SettingsErrors *errors) {
         if (n > 1)
                 settings_errors_add(errors, draft_origin(draft, names[0]),
                                     "the secret is given more than once: by %s and by %s%s%s. "
-                                    "Keep one",
+                                    "Keep one.",
                                     names[0], names[1], n > 2 ? " and by " : "",
                                     n > 2 ? names[2] : "");
 

@@ -179,7 +179,7 @@ static int scan_block_comment(Scan *scan) {
 
         if (!close)
                 return scan_refuse(scan, scan->line,
-                                   "the comment that begins here has no end \"*/\"");
+                                   "the comment that begins here has no end \"*/\".");
         return scan_copy(scan, (size_t)(close + 2 - scan->at));
 }
 
@@ -190,7 +190,7 @@ static int scan_string(Scan *scan) {
                 p += *p == '\\' && p + 1 < scan->end ? 2 : 1;
         if (p >= scan->end)
                 return scan_refuse(scan, scan->line,
-                                   "the string that begins here has no closing '\"'");
+                                   "the string that begins here has no closing '\"'.");
         return scan_copy(scan, (size_t)(p + 1 - scan->at));
 }
 
@@ -249,22 +249,22 @@ static int scan_include(Scan *scan) {
 
         name += strspn(name, " \t");
         if (*name != '"')
-                return scan_refuse(scan, scan->line, "@include must be followed by \"FILE\"");
+                return scan_refuse(scan, scan->line, "@include must be followed by \"FILE\".");
         name++;
         close = name + strcspn(name, "\"\\\n");
         if (*close != '"' || close == name)
                 return scan_refuse(scan, scan->line,
                                    "@include must be followed by \"FILE\" on the same line, "
-                                   "without a backslash");
+                                   "without a backslash.");
         if (scan->depth >= SOURCE_DEPTH_MAX)
-                return scan_refuse(scan, scan->line, "files include each other more than 10 deep");
+                return scan_refuse(scan, scan->line, "files include each other more than 10 deep.");
         path = include_path(scan->source->files[scan->file].path, name, (size_t)(close - name));
         if (!path)
                 return -ENOMEM;
 
         r = scan_file(scan->source, path, scan->depth + 1, scan->errors);
         if (r < 0 && r != -EINVAL && r != -ENOMEM)
-                return scan_refuse(scan, scan->line, "this @include can't be read (see above)");
+                return scan_refuse(scan, scan->line, "this @include can't be read (see above).");
         if (r < 0)
                 return r;
         scan->at = close + 1;
@@ -304,21 +304,21 @@ static int scan_check_text(Scan *scan) {
                 return 0;
         for (const char *p = scan->at; p < nul; p++)
                 line += *p == '\n';
-        return scan_refuse(scan, line, "a NUL byte: this is not a text file");
+        return scan_refuse(scan, line, "a NUL byte: this is not a text file.");
 }
 
 static int read_refuse(int r, const char *path, SettingsErrors *errors) {
         Origin origin = {.file = path};
 
         if (r == FILE_E_NOT_REGULAR) {
-                settings_errors_add(errors, origin, "this is not a regular file");
+                settings_errors_add(errors, origin, "this is not a regular file.");
                 return -EISDIR;
         }
         if (r == FILE_E_TOO_LARGE) {
-                settings_errors_add(errors, origin, "the file is larger than 1 MiB");
+                settings_errors_add(errors, origin, "the file is larger than 1 MiB.");
                 return -EFBIG;
         }
-        settings_errors_add(errors, origin, "can't read the file: %s", strerror(-r));
+        settings_errors_add(errors, origin, "can't read the file: %s.", strerror(-r));
         return r;
 }
 
@@ -331,7 +331,7 @@ static int scan_file(Source *source, const char *path, unsigned depth, SettingsE
         if (r != 0)
                 return read_refuse(r, path, errors);
         if (source->n_files == SOURCE_FILES_MAX || source->size > SOURCE_BYTES_MAX) {
-                settings_errors_add(errors, (Origin){.file = path}, "too much is included");
+                settings_errors_add(errors, (Origin){.file = path}, "too much is included.");
                 return -EINVAL;
         }
         scan.file = (unsigned)source->n_files;

@@ -76,14 +76,10 @@ static const char *problem_endpoint(const char *value) {
         _cleanup_(freep) char *host = NULL;
         uint16_t port;
 
-        switch (parse_host_port(value, &host, &port)) {
-        case -EINVAL:
-                return "allowed is \"HOST\", \"HOST:PORT\" or \"[IPv6]:PORT\", without a scheme";
-        case -ERANGE:
-                return "the port behind the colon must be 1 to 65535";
-        default:
-                return NULL;
-        }
+        return parse_host_port(value, &host, &port) < 0
+                               ? "allowed is \"HOST\", \"HOST:PORT\" or \"[IPv6]:PORT\", with a "
+                                 "port from 1 to 65535 and nothing before or behind"
+                               : NULL;
 }
 
 static const char *problem_timestamp(const char *value) {
