@@ -227,7 +227,9 @@ int json_encode_facts(Buffer *output,
         Line line = line_begin(output, op);
 
         put_id(&line, id);
-        for (const LocalFact *fact = facts; fact < facts + n_facts; fact++) {
+        for (size_t i = 0; i < n_facts; i++) {
+                const LocalFact *fact = &facts[i];
+
                 if (fact->kind == LOCAL_FACT_STRING && !fact->string)
                         continue;
                 put(&line, ",", 1);
