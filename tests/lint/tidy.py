@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ OWN_INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.M)
 
 def kept_arguments(command):
     """The compiler flags that clang needs, out of one command line."""
-    kept, words = [], command.split()
+    kept, words = [], shlex.split(command)
     for word, following in zip(words, words[1:] + ['']):
         if word in ('-include', '-isystem'):
             kept += [word, following]
