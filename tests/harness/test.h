@@ -16,43 +16,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(_expr)                                                                               \
-        do {                                                                                       \
-                if (!(_expr)) {                                                                    \
-                        printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, #_expr);               \
-                        fflush(stdout);                                                            \
-                        abort();                                                                   \
-                }                                                                                  \
+#define CHECK(_expr)                                                                       \
+        do {                                                                               \
+                if (!(_expr)) {                                                            \
+                        (void)printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, #_expr); \
+                        (void)fflush(stdout);                                              \
+                        abort();                                                           \
+                }                                                                          \
         } while (0)
 
-#define CHECK_STR(_a, _b)                                                                          \
-        do {                                                                                       \
-                const char *_sa = (_a), *_sb = (_b);                                               \
-                if (!_sa || !_sb || strcmp(_sa, _sb) != 0) {                                       \
-                        printf("Bail out! %s:%d: %s is \"%s\", not \"%s\"\n",                      \
-                               __FILE__,                                                           \
-                               __LINE__,                                                           \
-                               #_a,                                                                \
-                               _sa ? _sa : "(null)",                                               \
-                               _sb ? _sb : "(null)");                                              \
-                        fflush(stdout);                                                            \
-                        abort();                                                                   \
-                }                                                                                  \
+#define CHECK_STR(_a, _b)                                                                        \
+        do {                                                                                     \
+                const char *_sa = (_a), *_sb = (_b);                                             \
+                if (!_sa || !_sb || strcmp(_sa, _sb) != 0) {                                     \
+                        (void)printf("Bail out! %s:%d: %s is \"%s\", not \"%s\"\n", __FILE__,    \
+                                     __LINE__, #_a, _sa ? _sa : "(null)", _sb ? _sb : "(null)"); \
+                        (void)fflush(stdout);                                                    \
+                        abort();                                                                 \
+                }                                                                                \
         } while (0)
 
-#define CHECK_INT(_a, _b)                                                                          \
-        do {                                                                                       \
-                long long _ia = (long long)(_a), _ib = (long long)(_b);                            \
-                if (_ia != _ib) {                                                                  \
-                        printf("Bail out! %s:%d: %s is %lld, not %lld\n",                          \
-                               __FILE__,                                                           \
-                               __LINE__,                                                           \
-                               #_a,                                                                \
-                               _ia,                                                                \
-                               _ib);                                                               \
-                        fflush(stdout);                                                            \
-                        abort();                                                                   \
-                }                                                                                  \
+#define CHECK_INT(_a, _b)                                                                 \
+        do {                                                                              \
+                long long _ia = (long long)(_a), _ib = (long long)(_b);                   \
+                if (_ia != _ib) {                                                         \
+                        (void)printf("Bail out! %s:%d: %s is %lld, not %lld\n", __FILE__, \
+                                     __LINE__, #_a, _ia, _ib);                            \
+                        (void)fflush(stdout);                                             \
+                        abort();                                                          \
+                }                                                                         \
         } while (0)
 
 typedef struct Test {
@@ -61,20 +53,20 @@ typedef struct Test {
 } Test;
 
 static inline int test_run(const Test *tests, size_t n_tests) {
-        printf("1..%zu\n", n_tests);
+        (void)printf("1..%zu\n", n_tests);
         for (size_t i = 0; i < n_tests; i++) {
                 tests[i].func();
-                printf("ok %zu - %s\n", i + 1, tests[i].name);
-                fflush(stdout);
+                (void)printf("ok %zu - %s\n", i + 1, tests[i].name);
+                (void)fflush(stdout);
         }
         return EXIT_SUCCESS;
 }
 
-#define TEST(_func)                                                                                \
+#define TEST(_func) \
         { #_func, _func }
 
-#define TEST_MAIN(...)                                                                             \
-        int main(void) {                                                                           \
-                static const Test tests[] = {__VA_ARGS__};                                         \
-                return test_run(tests, sizeof(tests) / sizeof(tests[0]));                          \
+#define TEST_MAIN(...)                                                    \
+        int main(void) {                                                  \
+                static const Test tests[] = {__VA_ARGS__};                \
+                return test_run(tests, sizeof(tests) / sizeof(tests[0])); \
         }
