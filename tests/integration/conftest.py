@@ -61,7 +61,7 @@ class World:
         self.standins.append(cloud)
         return cloud
 
-    def device(self, cloud, tls=True, name="iotlinkd", **changes):
+    def device(self, cloud, /, tls=True, name="iotlinkd", **changes):
         """A daemon with @cloud's identity, not started yet."""
         identity = {
             key: cloud.identity[key] for key in ("product_key", "device_name", "device_secret")
@@ -70,7 +70,7 @@ class World:
         config = conf.device(endpoint, self.socket, cloud.ca_file if tls else None, identity=identity)
         return self.daemon(conf.merged(config, changes), name)
 
-    def online(self, cloud, **options):
+    def online(self, cloud, /, **options):
         """The same, started and online."""
         daemon = self.device(cloud, **options).start()
         daemon.wait_online()

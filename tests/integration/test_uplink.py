@@ -56,7 +56,11 @@ def test_publish_without_a_payload_is_empty(client, cloud):
     assert cloud.wait_event("publish")["payload"] == b""
 
 
-@pytest.mark.parametrize("payload", ["x" * (MAX + 1), b"\xff" * (MAX + 1), "ä" * (MAX // 2 + 1)])
+@pytest.mark.parametrize(
+    "payload",
+    ["x" * (MAX + 1), b"\xff" * (MAX + 1), "ä" * (MAX // 2 + 1)],
+    ids=["text", "base64", "utf-8"],
+)
 def test_payload_over_256_kib_is_too_large_and_nothing_else_suffers(client, cloud, payload):
     reply = client.publish(UP, payload, qos=1)
     assert (reply["op"], reply["code"]) == ("error", "too-large")

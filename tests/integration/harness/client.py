@@ -149,7 +149,7 @@ class SocketClient:
     def publish(self, topic, payload=b"", qos=0, seconds=None, **fields):
         return self.expect(seconds=seconds, id=self.send(topic, payload, qos, **fields))
 
-    def subscribe(self, topic_filter, qos=0, seconds=None):
+    def subscribe(self, topic_filter, qos=1, seconds=None):
         reply = self.ask("sub", seconds=seconds, filter=topic_filter, qos=qos)
         assert reply["op"] == "ack" and reply["state"] == "subscribed", reply
         return reply
