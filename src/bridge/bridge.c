@@ -354,5 +354,5 @@ void bridge_start(Bridge *bridge) {
 void bridge_stop(Bridge *bridge, void (*done)(void *userdata), void *userdata) {
         bridge->stopped = done;
         bridge->stopped_userdata = userdata;
-        link_stop(bridge->link, clock_now_usec());
+        link_stop(bridge->link);
 }

@@ -16,6 +16,9 @@
 
 #define SLOTS_PER_CHUNK 64U
 
+/* The library refuses more requests than this at once; the uplink asks for fewer. */
+#define BUFFERED_MAX 4096
+
 /* What the library hands back with the result of one request. */
 typedef struct Slot {
         Attempt *attempt;
@@ -169,8 +172,8 @@ static int on_message(void *context, char *topic, int topic_size, MQTTAsync_mess
         Message *message = NULL;
         int r;
 
-        /* The library gives a size when the name holds a NUL, which MQTT forbids. */
-        if (topic_size == 0)
+        /* A name that holds a NUL, which MQTT forbids, is shorter than the library says. */
+        if (topic_size == 0 || strlen(topic) == (size_t)topic_size)
                 r = message_new(&message, topic, m->payload, (size_t)m->payloadlen, m->qos);
         else
                 r = -EBADMSG;
@@ -256,6 +259,7 @@ static int create_client(Attempt *a) {
         if (r < 0 || (size_t)r >= sizeof(uri))
                 return -ENAMETOOLONG;
         options.sendWhileDisconnected = 0;
+        options.maxBufferedMessages = BUFFERED_MAX;
         options.MQTTVersion = MQTTVERSION_3_1_1;
         r = MQTTAsync_createWithOptions(&a->client, uri, target->client_id,
                                         MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);

@@ -134,6 +134,9 @@ void link_status(const Link *link, LinkStatus *ret) {
                         .host = link->credentials.host,
                         .port = link->port,
                         .tls = link->credentials.tls,
+                        .root_file = root ? root->file : NULL,
+                        .last_refusal = link->last_refusal,
+                        .last_refusal_wall_msec = link->last_refusal_wall_msec,
                         .session_present = link->session_present,
                         .reason = link->reason,
                         .detail = link->detail,
@@ -279,17 +282,19 @@ void link_start(Link *link, uint64_t now_usec) {
                 attempt(link, now_usec);
 }
 
-void link_stop(Link *link, uint64_t now_usec) {
+void link_stop(Link *link) {
+        bool was_online = link->state == LINK_ONLINE;
+
         if (link->state == LINK_STOPPING || link->state == LINK_STOPPED)
                 return;
-        (void)now_usec;
         link->retry_at_usec = USEC_INFINITY;
         link->reason = REASON_STOPPED;
         link->detail[0] = '\0';
         if (!link->closing)
                 link->transport->ops->close(link->transport);
         link->closing = true;
-        set_state(link, LINK_STOPPING);
+        /* Only a server that knows us is worth waiting for. */
+        set_state(link, was_online ? LINK_STOPPING : LINK_STOPPED);
 }
 
 void link_abandon(Link *link, Reason reason, uint64_t now_usec) {

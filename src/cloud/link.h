@@ -95,7 +95,7 @@ void link_release_transport(Link *link);
 void link_start(Link *link, uint64_t now_usec);
 
 /* Disconnects and stays so; the state becomes LINK_STOPPED when that is done. */
-void link_stop(Link *link, uint64_t now_usec);
+void link_stop(Link *link);
 
 /* Ends the connection for a reason that the owner has found, and goes on as after any loss. */
 void link_abandon(Link *link, Reason reason, uint64_t now_usec);

@@ -19,35 +19,41 @@
  * The library creates its SSL_CTX itself and offers no say in the version, but every SSL_CTX takes
  * the defaults of OpenSSL's configuration: so we hand OpenSSL one of our own, in memory.
  */
-int tls_require_version(const char *min_version) {
+static int write_config(void) {
         static const char text[] = "openssl_conf = iotlinkd\n"
                                    "[iotlinkd]\nssl_conf = ssl\n"
                                    "[ssl]\nsystem_default = tls\n"
                                    "[tls]\nMinProtocol = TLSv1.3\n";
-        _cleanup_(closep) int fd = -1;
-        OPENSSL_INIT_SETTINGS *settings;
-        char path[32];
-        int r;
+        _cleanup_(closep) int fd = memfd_create("openssl.cnf", MFD_CLOEXEC);
 
-        if (strcmp(min_version, "1.3") != 0)
-                return 0;
-        fd = memfd_create("openssl.cnf", MFD_CLOEXEC);
         if (fd < 0)
                 return -errno;
         if (write(fd, text, sizeof(text) - 1) != (ssize_t)(sizeof(text) - 1))
                 return -EIO;
-        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        return TAKE_FD(fd);
+}
 
-        settings = OPENSSL_INIT_new();
-        if (!settings)
-                return -ENOMEM;
-        r = OPENSSL_INIT_set_config_filename(settings, path) == 1 &&
-                                            OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, settings) ==
-                                                            1
-                            ? 0
-                            : -EIO;
+int tls_init(const char *min_version) {
+        OPENSSL_INIT_SETTINGS *settings = NULL;
+        _cleanup_(closep) int fd = -1;
+        char path[32];
+        bool ok;
+
+        if (strcmp(min_version, "1.3") == 0) {
+                fd = write_config();
+                if (fd < 0)
+                        return fd;
+                (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+                settings = OPENSSL_INIT_new();
+                if (!settings || OPENSSL_INIT_set_config_filename(settings, path) != 1) {
+                        OPENSSL_INIT_free(settings);
+                        return -ENOMEM;
+                }
+        }
+        ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) == 1 &&
+             OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, settings) == 1;
         OPENSSL_INIT_free(settings);
-        return r;
+        return ok ? 0 : -EIO;
 }
 
 static void ssl_freep(SSL **ssl) {

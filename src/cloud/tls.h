@@ -11,10 +11,11 @@
 #include "cloud/probe.h"
 
 /*
- * Makes "1.3" the lowest version for every connection of this process; "1.2" is what OpenSSL 3
- * allows at the least anyway. Call before anything else uses OpenSSL. Returns 0 or -errno.
+ * Sets OpenSSL up for this process: leaves its memory alone at exit, when a thread may still be
+ * stuck in it, and with @min_version "1.3" allows nothing older ("1.2" is the least that OpenSSL 3
+ * takes anyway). Call before anything else uses OpenSSL. Returns 0 or -errno.
  */
-_warn_unused_ int tls_require_version(const char *min_version);
+_warn_unused_ int tls_init(const char *min_version);
 
 /*
  * Shakes hands on a connected non-blocking socket with the target's root, host name and client

@@ -22,7 +22,7 @@
 #define INBOX_MESSAGES 1024U
 #define INBOX_BYTES    (4U * 1024U * 1024U)
 #define PROBE_SEC      10U
-#define JOIN_SEC       3
+#define JOIN_SEC       2
 
 typedef struct TransportPaho {
         Transport base;
