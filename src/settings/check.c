@@ -113,9 +113,9 @@ static void refuse_identity(const Draft *draft,
                             show ? key->example : "", show ? "\";" : ".");
 }
 
-/* A constant in a place that is only read. */
-static char *borrow(const char *constant) {
-        return (char *)(uintptr_t)constant;
+/* Puts a constant into a place that will only be read. */
+static void borrow(char **field, const char *constant) {
+        memcpy(field, &constant, sizeof(*field));
 }
 
 /*
@@ -126,7 +126,7 @@ static int check_identity(const Draft *draft, SettingsErrors *errors) {
         Identity copy = draft->settings.identity; /* borrows the strings */
 
         if (!copy.secret && copy.mode != AUTH_PLAIN) /* secret_load() has had its say */
-                copy.secret = borrow("0123456789abcdef");
+                borrow(&copy.secret, "0123456789abcdef");
         for (size_t i = 0; i < IDENTITY_ERRORS_MAX; i++) {
                 _cleanup_(freep) char *sentence = NULL;
                 const char *path = NULL;
@@ -147,7 +147,7 @@ static int check_identity(const Draft *draft, SettingsErrors *errors) {
                         refuse_identity(draft, key, field && !*field, sentence, errors);
                 if (!field || !key->example || *field == key->example)
                         return 0;
-                *field = borrow(key->example);
+                borrow(field, key->example);
         }
         return 0;
 }

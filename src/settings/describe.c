@@ -20,14 +20,14 @@ static void describe_endpoint(const Settings *s, const Credentials *credentials,
                         s->roots[i].port ? s->roots[i].port : credentials->port);
         if (!many)
                 fprintf(out, " port %u", credentials->port);
-        fputc('\n', out);
+        (void)fputc('\n', out);
 }
 
 static void describe_tls(const Settings *s, FILE *out) {
         if (!s->identity.tls) {
-                fputs("TLS          off: everything travels readable, and nobody verifies the "
-                      "server\n",
-                      out);
+                (void)fputs("TLS          off: everything travels readable, and nobody verifies the "
+                            "server\n",
+                            out);
                 return;
         }
         fprintf(out, "TLS          %s or newer; chain and host name verified\n",
@@ -76,10 +76,10 @@ static void describe_pattern(const char *pattern, const RouteVariables *v, FILE 
                        strncmp(pattern, variables[i].name, strlen(variables[i].name)) != 0)
                         i++;
                 if (i == ARRAY_SIZE(variables) || !variables[i].value) {
-                        fputc(*pattern++, out);
+                        (void)fputc(*pattern++, out);
                         continue;
                 }
-                fputs(variables[i].value, out);
+                (void)fputs(variables[i].value, out);
                 pattern += strlen(variables[i].name);
         }
 }
@@ -98,9 +98,9 @@ static void describe_routes(const Settings *s, const Credentials *credentials, F
 
         fprintf(out, "client id    %s\n", client_id);
         if (s->n_routes == 0)
-                fputs("routes       none: topics pass through unchanged\n", out);
+                (void)fputs("routes       none: topics pass through unchanged\n", out);
         for (size_t i = 0; i < s->n_routes; i++) {
-                fputs("route        ", out);
+                (void)fputs("route        ", out);
                 describe_pattern(s->route_list[i].local, &variables, out);
                 fprintf(out, " %s ", arrows[s->route_list[i].direction]);
                 describe_pattern(s->route_list[i].remote, &variables, out);

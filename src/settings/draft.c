@@ -43,7 +43,7 @@ int draft_store_string(const SettingsKey *key, void *base, const char *value) {
 }
 
 const char *draft_string(const SettingsKey *key, const void *base) {
-        return *(char *const *)((const char *)base + key->offset);
+        return *(char *const *)(const void *)((const char *)base + key->offset);
 }
 
 int draft_store_fallback(const SettingsKey *key, void *base) {

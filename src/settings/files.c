@@ -10,7 +10,7 @@
 #include "settings/profile.h"
 #include "util/file.h"
 
-#define FILE_BYTES_MAX (4U * 1024U * 1024U)
+#define FILE_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
 #define PEM_CERTIFICATE "-----BEGIN CERTIFICATE-----"
 #define PEM_PRIVATE_KEY "PRIVATE KEY-----"

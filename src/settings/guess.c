@@ -42,7 +42,7 @@ static const char *last_name(const char *path) {
 typedef struct Guess {
         const char *path;
         size_t best; /* changes that the best candidate so far needs */
-        char *ret;
+        char text[SETTINGS_PATH_MAX];
 } Guess;
 
 static void guess_consider(Guess *guess, const char *candidate) {
@@ -53,14 +53,14 @@ static void guess_consider(Guess *guess, const char *candidate) {
         if (changes >= guess->best)
                 return;
         guess->best = changes;
-        memcpy(guess->ret, candidate, strlen(candidate) + 1);
+        memcpy(guess->text, candidate, strlen(candidate) + 1);
 }
 
 bool settings_key_guess(const char *path, char ret[SETTINGS_PATH_MAX]) {
         size_t n_keys, limit = strlen(last_name(path)) / 3 + 1;
         const SettingsKey *keys = settings_keys(&n_keys);
-        char candidate[SETTINGS_PATH_MAX];
-        Guess guess = {.path = path, .best = (limit > 3 ? 3 : limit) + 1, .ret = ret};
+        char candidate[SETTINGS_PATH_MAX] = "";
+        Guess guess = {.path = path, .best = (limit > 3 ? 3 : limit) + 1};
         size_t none = guess.best;
 
         for (size_t i = 0; i < n_keys; i++) {
@@ -74,5 +74,8 @@ bool settings_key_guess(const char *path, char ret[SETTINGS_PATH_MAX]) {
                         }
                 guess_consider(&guess, keys[i].path);
         }
-        return guess.best < none;
+        if (guess.best == none)
+                return false;
+        memcpy(ret, guess.text, sizeof(guess.text));
+        return true;
 }

@@ -15,7 +15,7 @@
 #define PLATFORM_TLS_PORT 8883 /* presents the chain to the platform's own root */
 #define PLATFORM_OLD_PORT 1883 /* presents a chain to GlobalSign */
 
-#define KIB 1024U
+#define KIB ((size_t)1024)
 
 #define PROFILE_MQ                                                                         \
         .qos1_per_second = 20, .qos0_per_second = 20, .max_topic_bytes = 64,               \

@@ -38,7 +38,8 @@ static Origin setting_origin(const Reader *reader, const config_setting_t *setti
 
 /* What was written, in words or as itself. */
 static Shown setting_show(const Reader *reader, const config_setting_t *setting) {
-        static const char *const names[] = {[CONFIG_TYPE_GROUP] = "a group { }",
+        static const char *const names[] = {[CONFIG_TYPE_NONE] = "nothing",
+                                            [CONFIG_TYPE_GROUP] = "a group { }",
                                             [CONFIG_TYPE_LIST] = "a list ( )",
                                             [CONFIG_TYPE_ARRAY] = "an array [ ]"};
         Shown shown = {0};

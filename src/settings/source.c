@@ -27,7 +27,7 @@ typedef struct Scan {
         unsigned file, line, depth;
 } Scan;
 
-static int scan_file(Source *source, const char *path, unsigned depth, SettingsErrors *errors);
+static int scan_file(Source *source, char *take_path, unsigned depth, SettingsErrors *errors);
 
 void source_done(Source *source) {
         for (size_t i = 0; i < source->n_files; i++)
@@ -243,8 +243,8 @@ static char *include_path(const char *from, const char *name, size_t size) {
 }
 
 static int scan_include(Scan *scan) {
-        _cleanup_(freep) char *path = NULL;
         const char *name = scan->at + strlen(include_word), *close;
+        char *path;
         int r;
 
         name += strspn(name, " \t");
@@ -259,8 +259,6 @@ static int scan_include(Scan *scan) {
         if (scan->depth >= SOURCE_DEPTH_MAX)
                 return scan_refuse(scan, scan->line, "files include each other more than 10 deep.");
         path = include_path(scan->source->files[scan->file].path, name, (size_t)(close - name));
-        if (!path)
-                return -ENOMEM;
 
         r = scan_file(scan->source, path, scan->depth + 1, scan->errors);
         if (r < 0 && r != -EINVAL && r != -ENOMEM)
@@ -322,23 +320,25 @@ static int read_refuse(int r, const char *path, SettingsErrors *errors) {
         return r;
 }
 
-static int scan_file(Source *source, const char *path, unsigned depth, SettingsErrors *errors) {
+/* Takes @take_path in any case; NULL is a lack of memory. */
+static int scan_file(Source *source, char *take_path, unsigned depth, SettingsErrors *errors) {
         _cleanup_(file_content_done) FileContent content = {0};
         Scan scan = {.source = source, .errors = errors, .line = 1, .depth = depth};
+        SourceFile *file = &source->files[source->n_files];
         int r;
 
-        r = file_read(path, 0, SOURCE_BYTES_MAX, &content);
+        if (!take_path)
+                return -ENOMEM;
+        scan.file = (unsigned)source->n_files++;
+        file->path = take_path;
+        r = file_read(file->path, 0, SOURCE_BYTES_MAX, &content);
         if (r != 0)
-                return read_refuse(r, path, errors);
+                return read_refuse(r, file->path, errors);
+        file->mode = content.mode;
         if (source->n_files == SOURCE_FILES_MAX || source->size > SOURCE_BYTES_MAX) {
-                settings_errors_add(errors, (Origin){.file = path}, "too much is included.");
+                settings_errors_add(errors, (Origin){.file = file->path}, "too much is included.");
                 return -EINVAL;
         }
-        scan.file = (unsigned)source->n_files;
-        source->files[scan.file] = (SourceFile){.path = strdup(path), .mode = content.mode};
-        if (!source->files[scan.file].path)
-                return -ENOMEM;
-        source->n_files++;
 
         scan.at = content.data;
         scan.end = content.data + content.size;
@@ -361,5 +361,5 @@ int source_read(Source *source, const char *path, SettingsErrors *errors) {
         r = source_reserve(source, 0);
         if (r < 0)
                 return r;
-        return scan_file(source, path, 0, errors);
+        return scan_file(source, strdup(path), 0, errors);
 }

@@ -17,7 +17,7 @@
 #include "settings/settings.h"
 #include "util/macro.h"
 
-#define SOURCE_BYTES_MAX (1024U * 1024U)
+#define SOURCE_BYTES_MAX ((size_t)1024 * 1024)
 #define SOURCE_FILES_MAX 64U
 #define SOURCE_DEPTH_MAX 10U
 
