@@ -17,7 +17,7 @@
 
 #define JSON_DEPTH_MAX  16U
 #define JSON_VALUES_MAX 256U
-#define TTL_MAX         (7 * 24 * 60 * 60)
+#define TTL_MAX         604800 /* a week, in seconds */
 #define CLIENT_MAX      64U
 
 typedef struct JsonCodec {
@@ -441,12 +441,12 @@ static CodecResult skip(JsonCodec *codec, Buffer *input, Request *request) {
         if (codec->n_skipped <= JSON_SKIP_MAX)
                 return CODEC_MORE;
         (void)refuse(request, LOCAL_ERROR_TOO_LARGE,
-                     "no end of the line in %u bytes; the connection ends here", JSON_SKIP_MAX);
+                     "no end of the line in %zu bytes; the connection ends here", JSON_SKIP_MAX);
         return CODEC_BROKEN;
 }
 
 static CodecResult refuse_line_size(Request *request) {
-        (void)refuse(request, LOCAL_ERROR_TOO_LARGE, "the line has more than %u bytes",
+        (void)refuse(request, LOCAL_ERROR_TOO_LARGE, "the line has more than %zu bytes",
                      JSON_LINE_MAX);
         return CODEC_REFUSED;
 }

@@ -271,9 +271,7 @@ static bool session_is_over(const LocalSession *session) {
                (session->n_holds == 0 || session->deaf);
 }
 
-static void session_close(LocalSession *session) {
-        SessionHost *host = session->host;
-
+static void session_close(SessionHost *host, LocalSession *session) {
         session->state = SESSION_DOOMED;
         host->handler.closed(host->userdata, session);
 
@@ -286,10 +284,10 @@ static void session_close(LocalSession *session) {
         closep(&session->fd);
         session->fd = -1;
 
-        if (session->prev)
-                session->prev->next = session->next;
-        else
+        if (host->sessions == session)
                 host->sessions = session->next;
+        else
+                session->prev->next = session->next;
         if (session->next)
                 session->next->prev = session->prev;
         session->prev = session->next = NULL;
@@ -313,7 +311,7 @@ static void session_settle(LocalSession *session) {
         if (!session->output_full)
                 session_write(session);
         if (session->state == SESSION_DOOMED || session_is_over(session))
-                session_close(session);
+                session_close(session->host, session);
         else
                 session_update_events(session);
 }
@@ -407,7 +405,7 @@ int session_host_init(SessionHost *host, sd_event *event) {
 
 void session_host_deinit(SessionHost *host) {
         while (host->sessions)
-                session_close(host->sessions);
+                session_close(host, host->sessions);
         while (host->due) {
                 LocalSession *session = host->due;
 

@@ -14,7 +14,7 @@
 #include "util/macro.h"
 
 /* 256 KiB: the platform discards anything larger. */
-#define MESSAGE_PAYLOAD_MAX (256U * 1024U)
+#define MESSAGE_PAYLOAD_MAX 262144U
 /* MQTT 3.1.1 §1.5.3. Narrower limits belong to the cloud's profile. */
 #define MESSAGE_TOPIC_MAX 65535U
 

@@ -70,8 +70,10 @@ static Levels levels_first(const char *text) {
 }
 
 static void levels_next(Levels *levels) {
-        const char *end = levels->at + levels->size;
+        const char *end;
 
+        assert(levels->at);
+        end = levels->at + levels->size;
         *levels = *end == '/' ? levels_first(end + 1) : (Levels){NULL, 0};
 }
 

@@ -134,24 +134,26 @@ static void test_no_file_descriptors_left(void) {
         _cleanup_(bench_deinit) Bench bench;
         uint64_t deadline = clock_now_usec() + PATIENCE_USEC;
         struct rlimit before, none;
-        int fd;
+        int first, second;
 
         bench_init(&bench);
-        fd = program_connect_only(&bench);
+        first = program_connect_only(&bench);
         CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), 0);
-        none = (struct rlimit){(rlim_t)fd + 1, before.rlim_max};
+        none = (struct rlimit){(rlim_t)first + 1, before.rlim_max};
         CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
         turn(&bench);
         CHECK_INT(counters_of(&bench).n_sessions, 0);
 
         CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), 0);
+        second = program_connect_only(&bench);
         while (counters_of(&bench).n_sessions == 0) {
                 CHECK(clock_now_usec() < deadline);
                 CHECK(sd_event_run(bench.event, USEC_PER_SEC) >= 0);
         }
-        program_send(&bench, fd, "{\"op\":\"status\"}\n");
-        CHECK_STR(program_line(&bench, fd), "{\"op\":\"status\"}");
-        CHECK_INT(close(fd), 0);
+        program_send(&bench, second, "{\"op\":\"status\"}\n");
+        CHECK_STR(program_line(&bench, second), "{\"op\":\"status\"}");
+        CHECK_INT(close(first), 0);
+        CHECK_INT(close(second), 0);
 }
 
 static void count(LocalSession *session, void *userdata) {
