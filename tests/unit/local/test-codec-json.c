@@ -537,7 +537,9 @@ static void test_payloads_survive_the_round_trip(void) {
                 feed(&bench, text_of(&b));
                 op = strstr((char *)bench.input.bytes, "msg");
                 CHECK(op);
-                memcpy(op, "pub", 3);
+                op[0] = 'p';
+                op[1] = 'u';
+                op[2] = 'b';
                 CHECK_INT(decode(&bench), CODEC_REQUEST);
                 CHECK_INT(message_payload_size(bench.request.message), round % sizeof(payload));
                 CHECK(memcmp(message_payload(bench.request.message), payload,

@@ -367,15 +367,15 @@ static void test_half_closed_subscriber_goes_on_listening(void) {
 static void test_publishes_before_a_close_count(void) {
         enum { N = 3000 };
         _cleanup_(bench_deinit) Bench bench;
-        char all[N * (sizeof(PUB_T) - 1)];
+        char all[N * (sizeof(PUB_T) - 1) + 1];
         int fd;
 
         /* More than is read at a time, and no reply is ever read. */
         bench_init(&bench);
         fd = program_connect_only(&bench);
         for (unsigned i = 0; i < N; i++)
-                memcpy(all + i * strlen(PUB_T), PUB_T, strlen(PUB_T));
-        CHECK_INT(send(fd, all, sizeof(all), 0), sizeof(all));
+                memcpy(all + i * strlen(PUB_T), PUB_T, sizeof(PUB_T));
+        CHECK_INT(send(fd, all, strlen(all), 0), strlen(all));
         CHECK_INT(close(fd), 0);
         turn(&bench);
         CHECK_INT(bench.n_publish, N);

@@ -254,18 +254,17 @@ typedef struct Texts {
 } Texts;
 
 static void texts_extend(Texts *texts, const char *base, const char *const *all, int depth) {
-        for (const char *const *levels = all; *levels; levels++) {
-                char text[12];
+        for (const char *const *level = all; *level; level++) {
+                char *text = texts->texts[texts->n_texts], longer[12];
 
-                CHECK(snprintf(text, sizeof(text), "%s%s", base, *levels) < (int)sizeof(text));
-                if (*text) {
-                        CHECK(texts->n_texts < ARRAY_SIZE(texts->texts));
-                        strcpy(texts->texts[texts->n_texts++], text);
-                }
-                if (depth == 1 || strcmp(*levels, "#") == 0)
+                CHECK(texts->n_texts < ARRAY_SIZE(texts->texts));
+                CHECK(snprintf(text, sizeof(longer), "%s%s", base, *level) < 12);
+                if (*text)
+                        texts->n_texts++;
+                if (depth == 1 || strcmp(*level, "#") == 0)
                         continue;
-                strcat(text, "/");
-                texts_extend(texts, text, all, depth - 1);
+                CHECK(snprintf(longer, sizeof(longer), "%s%s/", base, *level) < 12);
+                texts_extend(texts, longer, all, depth - 1);
         }
 }
 
