@@ -24,6 +24,7 @@ typedef struct FileCheck {
         const char *key;
         const char *word; /* to be found in it */
         mode_t forbidden;
+        const char *hint; /* what else there is to say when it can't be read */
 } FileCheck;
 
 static int file_check(const FileCheck *check, const char *path) {
@@ -38,11 +39,12 @@ static int file_check(const FileCheck *check, const char *path) {
                                     "key '%s': every user can read %s. Run: chmod 640 %s",
                                     check->key, path, path);
         else if (r != 0)
-                settings_errors_add(check->errors, check->origin, "key '%s': can't read %s: %s.",
+                settings_errors_add(check->errors, check->origin, "key '%s': can't read %s: %s.%s",
                                     check->key, path,
                                     r == FILE_E_NOT_REGULAR ? "it is not a regular file"
                                     : r == FILE_E_TOO_LARGE ? "it is larger than 4 MiB"
-                                                            : strerror(-r));
+                                                            : strerror(-r),
+                                    check->hint ? check->hint : "");
         else if (!memmem(content.data, content.size, check->word, strlen(check->word)))
                 settings_errors_add(check->errors, check->origin,
                                     "key '%s': %s holds no \"%s\" line. It must be in PEM form.",
@@ -67,6 +69,11 @@ static int roots_take_default(Draft *draft, FileCheck *check) {
 
         check->key = "cloud.tls.roots";
         check->origin = draft->cloud;
+        check->hint = strcmp(profile->roots[0].file, PROFILE_SYSTEM_ROOTS) == 0
+                                      ? " It is the default. Install ca-certificates, or name a "
+                                        "root in this key."
+                                      : " It is the default and comes with iotlinkd. Install it "
+                                        "whole, or name a root in this key.";
         for (size_t i = 0; profile->roots[i].file; i++) {
                 r = roots_add(&draft->settings, profile->roots[i].file, profile->roots[i].port);
                 if (r < 0)
@@ -107,6 +114,7 @@ static int client_certificate_check(Draft *draft, FileCheck *check) {
         const Settings *settings = &draft->settings;
         int r;
 
+        check->hint = NULL;
         if (!settings->certificate_file != !settings->key_file) {
                 check->key = settings->key_file ? "cloud.tls.key_file"
                                                 : "cloud.tls.certificate_file";

@@ -290,6 +290,23 @@ static void test_roots_are_looked_at(void) {
                       "conf:4", "stands alone");
 }
 
+static void test_the_default_roots_are_the_modes_own(void) {
+        Load load;
+
+        load_begin(&load);
+        load_text(&load, IDENTITY "cloud: { region = \"cn-shanghai\"; };\n");
+        if (load.r == 0) { /* iotlinkd is installed here */
+                CHECK_INT(load.settings->n_roots, 2);
+                CHECK_INT(load.settings->roots[0].port, 8883);
+                CHECK_INT(load.settings->roots[1].port, 1883);
+        } else {
+                CHECK_INT(load.errors.n_lines, 2);
+                CHECK(load_has_error(&load, "conf:3", "/aliyun-iot-root-ca.pem"));
+                CHECK(load_has_error(&load, "conf:3", "It is the default"));
+        }
+        load_end(&load);
+}
+
 static void test_too_long_lists_are_refused(void) {
         static char text[65536];
         size_t used = (size_t)snprintf(text, sizeof(text), "%s", IDENTITY CLOUD "routes = (\n");
@@ -357,6 +374,7 @@ TEST_MAIN(TEST(test_reads_a_small_file_with_its_defaults),
           TEST(test_an_empty_file_says_what_to_write),
           TEST(test_pairs_must_fit),
           TEST(test_roots_are_looked_at),
+          TEST(test_the_default_roots_are_the_modes_own),
           TEST(test_too_long_lists_are_refused),
           TEST(test_missing_and_unreadable_files_are_told_apart),
           TEST(test_describes_without_the_secret))
