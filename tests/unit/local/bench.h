@@ -57,7 +57,7 @@ static void on_publish(void *userdata, LocalSession *session, const LocalPublish
 
         bench->n_publish++;
         bench->published_bytes += message_payload_size(publish->message);
-        snprintf(bench->last_topic, sizeof(bench->last_topic), "%s", topic);
+        (void)snprintf(bench->last_topic, sizeof(bench->last_topic), "%s", topic);
         if (strcmp(topic, "quiet") == 0)
                 return;
         if (strcmp(topic, "owe") == 0) {
@@ -89,7 +89,7 @@ static void on_unsubscribe(void *userdata,
         Bench *bench = userdata;
 
         bench->n_unsubscribe++;
-        snprintf(bench->last_topic, sizeof(bench->last_topic), "%s", filter);
+        (void)snprintf(bench->last_topic, sizeof(bench->last_topic), "%s", filter);
         local_session_ack(session, id, LOCAL_ACK_UNSUBSCRIBED, -1, false);
 }
 
@@ -141,7 +141,7 @@ static inline void bench_init_full(Bench *bench, const LocalLimits *limits) {
 
         *bench = (Bench){.directory = "/tmp/iotlink-test-XXXXXX"};
         CHECK(mkdtemp(bench->directory));
-        snprintf(bench->path, sizeof(bench->path), "%s/socket", bench->directory);
+        (void)snprintf(bench->path, sizeof(bench->path), "%s/socket", bench->directory);
         CHECK(sd_event_new(&bench->event) >= 0);
         fd = local_listen(bench->path);
         CHECK(fd >= 0);

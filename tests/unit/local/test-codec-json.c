@@ -37,38 +37,38 @@ static const char *short_form(const Request *request) {
         char id[96] = "-";
 
         if (request->id.kind == LOCAL_ID_INTEGER)
-                snprintf(id, sizeof(id), "%lld", (long long)request->id.integer);
+                (void)snprintf(id, sizeof(id), "%lld", (long long)request->id.integer);
         else if (request->id.kind == LOCAL_ID_STRING)
-                snprintf(id, sizeof(id), "'%s'", request->id.string);
+                (void)snprintf(id, sizeof(id), "'%s'", request->id.string);
 
         switch (request->kind) {
         case REQUEST_HELLO:
-                snprintf(text, sizeof(text), "hello %s %s", id,
-                         request->client ? request->client : "-");
+                (void)snprintf(text, sizeof(text), "hello %s %s", id,
+                               request->client ? request->client : "-");
                 break;
         case REQUEST_PUBLISH:
-                snprintf(text, sizeof(text), "pub %s %s [%.*s]%zu q%d w%d t%u", id,
-                         message_topic(request->message),
-                         (int)message_payload_size(request->message),
-                         (const char *)message_payload(request->message),
-                         message_payload_size(request->message), message_qos(request->message),
-                         (int)request->wait, request->ttl_sec);
+                (void)snprintf(text, sizeof(text), "pub %s %s [%.*s]%zu q%d w%d t%u", id,
+                               message_topic(request->message),
+                               (int)message_payload_size(request->message),
+                               (const char *)message_payload(request->message),
+                               message_payload_size(request->message),
+                               message_qos(request->message), (int)request->wait, request->ttl_sec);
                 break;
         case REQUEST_SUBSCRIBE:
-                snprintf(text, sizeof(text), "sub %s %s q%d%s", id, request->filter, request->qos,
-                         request->durable ? " durable" : "");
+                (void)snprintf(text, sizeof(text), "sub %s %s q%d%s", id, request->filter,
+                               request->qos, request->durable ? " durable" : "");
                 break;
         case REQUEST_UNSUBSCRIBE:
-                snprintf(text, sizeof(text), "unsub %s %s", id, request->filter);
+                (void)snprintf(text, sizeof(text), "unsub %s %s", id, request->filter);
                 break;
         case REQUEST_DONE:
-                snprintf(text, sizeof(text), "done %llu", (unsigned long long)request->mid);
+                (void)snprintf(text, sizeof(text), "done %llu", (unsigned long long)request->mid);
                 break;
         case REQUEST_STATUS:
-                snprintf(text, sizeof(text), "status %s", id);
+                (void)snprintf(text, sizeof(text), "status %s", id);
                 break;
         case REQUEST_WATCH:
-                snprintf(text, sizeof(text), "watch %s", id);
+                (void)snprintf(text, sizeof(text), "watch %s", id);
                 break;
         }
         return text;
@@ -231,11 +231,11 @@ static void test_bad_lines(void) {
                 feed(&bench, cases[i].line);
                 feed(&bench, "\n{\"op\":\"watch\"}\n");
                 if (decode(&bench) != CODEC_REFUSED)
-                        printf("# %s\n", cases[i].line);
+                        (void)printf("# %s\n", cases[i].line);
                 CHECK(bench.request.problem[0]);
                 if ((int)bench.request.error != cases[i].error ||
                     !strstr(bench.request.problem, cases[i].hint))
-                        printf("# %s: %s\n", cases[i].line, bench.request.problem);
+                        (void)printf("# %s: %s\n", cases[i].line, bench.request.problem);
                 CHECK_INT(bench.request.error, cases[i].error);
                 CHECK(strstr(bench.request.problem, cases[i].hint));
                 CHECK_INT(bench.request.id.kind, cases[i].id ? LOCAL_ID_INTEGER : LOCAL_ID_NONE);
@@ -479,10 +479,10 @@ static void test_encodes_messages(void) {
                 CHECK_INT(message_new(&m, "remote", cases[i].payload, cases[i].size, 1), 0);
                 CHECK_INT(codec_json.encode_message(&b, "t\"x", m, 0, 0), 0);
                 CHECK_INT(codec_json.encode_message(&b, "t", m, 1, 12), 0);
-                snprintf(expected, sizeof(expected),
-                         "{\"op\":\"msg\",\"topic\":\"t\\\"x\",%s,\"qos\":0}\n"
-                         "{\"op\":\"msg\",\"topic\":\"t\",%s,\"qos\":1,\"mid\":12}\n",
-                         cases[i].expected, cases[i].expected);
+                (void)snprintf(expected, sizeof(expected),
+                               "{\"op\":\"msg\",\"topic\":\"t\\\"x\",%s,\"qos\":0}\n"
+                               "{\"op\":\"msg\",\"topic\":\"t\",%s,\"qos\":1,\"mid\":12}\n",
+                               cases[i].expected, cases[i].expected);
                 CHECK_STR(text_of(&b), expected);
         }
 }

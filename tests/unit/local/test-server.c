@@ -52,7 +52,7 @@ static void test_what_is_no_socket_stays(void) {
         int fd;
 
         CHECK(mkdtemp(path));
-        snprintf(file, sizeof(file), "%s/file", path);
+        (void)snprintf(file, sizeof(file), "%s/file", path);
         fd = open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
         CHECK(fd >= 0);
         CHECK_INT(close(fd), 0);
@@ -69,7 +69,7 @@ static void test_path_lengths(void) {
 
         CHECK(mkdtemp(directory));
         for (int size = 107; size <= 109; size++) {
-                snprintf(path, sizeof(path), "%s/%0*d", directory, size - 25, 0);
+                (void)snprintf(path, sizeof(path), "%s/%0*d", directory, size - 25, 0);
                 CHECK_INT(strlen(path), size);
                 fd = local_listen(path);
                 if (size > 107) {

@@ -24,8 +24,8 @@ static void test_each_request_reaches_the_handler(void) {
         bench_init(&bench);
         fd = program_connect(&bench);
         program_send(&bench, fd, "{\"op\":\"hello\",\"id\":0}\n");
-        snprintf(expected, sizeof(expected), "{\"op\":\"hello\",\"id\":0,\"name\":\"pid %d\"}",
-                 (int)getpid());
+        (void)snprintf(expected, sizeof(expected),
+                       "{\"op\":\"hello\",\"id\":0,\"name\":\"pid %d\"}", (int)getpid());
         CHECK_STR(program_line(&bench, fd), expected);
         program_send(&bench, fd, "{\"op\":\"hello\",\"client\":\"meter\"}\n");
         CHECK_STR(program_line(&bench, fd),
@@ -85,8 +85,8 @@ static void test_many_requests_at_once(void) {
         for (int i = 0; i < N; i++) {
                 char expected[64];
 
-                snprintf(expected, sizeof(expected),
-                         "{\"op\":\"ack\",\"id\":%d,\"state\":\"sent\"}", i);
+                (void)snprintf(expected, sizeof(expected),
+                               "{\"op\":\"ack\",\"id\":%d,\"state\":\"sent\"}", i);
                 CHECK_STR(program_line(&bench, fd), expected);
         }
         CHECK_INT(bench.n_publish, N);
@@ -216,7 +216,7 @@ static void test_reader_within_the_limit_gets_all(void) {
         for (unsigned i = 0; i < 200; i++) {
                 char mid[32];
 
-                snprintf(mid, sizeof(mid), "\"mid\":%u}", i + 1);
+                (void)snprintf(mid, sizeof(mid), "\"mid\":%u}", i + 1);
                 CHECK(strstr(program_line(&bench, fd), mid));
         }
         CHECK(program_is_quiet(&bench, fd));

@@ -33,7 +33,7 @@ static int collect(const char *name, int qos, void *userdata) {
         size_t n = strlen(all);
 
         CHECK(n + strlen(name) + 4 < 256);
-        sprintf(all + n, "%s:%d ", name, qos);
+        (void)sprintf(all + n, "%s:%d ", name, qos);
         return 0;
 }
 
@@ -46,7 +46,7 @@ static const char *up(const RouteTable *table, const char *local) {
         r = route_up(table, local, &remote, &qos);
         CHECK(r == 0 || r == 1);
         CHECK(r == 1 || (!remote && qos == -1));
-        snprintf(name, sizeof(name), "%s", remote ? remote : "");
+        (void)snprintf(name, sizeof(name), "%s", remote ? remote : "");
         free(remote);
         return name;
 }
@@ -202,7 +202,7 @@ static void test_maps_filters(void) {
                 char expected[64] = "";
 
                 if (*cases[i].expected)
-                        snprintf(expected, sizeof(expected), "%s:1 ", cases[i].expected);
+                        (void)snprintf(expected, sizeof(expected), "%s:1 ", cases[i].expected);
                 CHECK_STR(filter_down(t, cases[i].filter), expected);
         }
 }
@@ -271,7 +271,7 @@ static void texts_extend(Texts *texts, const char *base, const char *const *all,
 static int take_filter(const char *name, int qos, void *userdata) {
         (void)qos;
         CHECK(!topic_filter_problem(name, NULL));
-        snprintf(userdata, 32, "%s", name);
+        (void)snprintf(userdata, 32, "%s", name);
         return 0;
 }
 
@@ -283,14 +283,15 @@ static size_t check_route(const RouteTable *t, const Texts *filters, const Texts
         for (size_t i = 0; i < names->n_texts; i++) {
                 char all[256] = "";
 
-                snprintf(remote[i], sizeof(remote[i]), "%s", up(t, names->texts[i]));
+                (void)snprintf(remote[i], sizeof(remote[i]), "%s", up(t, names->texts[i]));
                 local[i][0] = '\0';
                 if (route_down(t, names->texts[i], collect, all) > 0)
-                        snprintf(local[i], sizeof(local[i]), "%.*s", (int)strcspn(all, ":"), all);
+                        (void)snprintf(local[i], sizeof(local[i]), "%.*s", (int)strcspn(all, ":"),
+                                       all);
                 /* One-to-one */
                 if (*remote[i]) {
                         CHECK(!topic_name_problem(remote[i], NULL));
-                        snprintf(all, sizeof(all), "%s:1 ", names->texts[i]);
+                        (void)snprintf(all, sizeof(all), "%s:1 ", names->texts[i]);
                         CHECK_STR(down(t, remote[i]), all);
                         n_checked++;
                 }
