@@ -236,7 +236,7 @@ def main():
     publish.add_argument("payload")
     publish.add_argument("--qos", type=int, choices=(0, 1), default=1)
     publish.add_argument("--force", action="store_true", help="also to those who did not subscribe")
-    change = sub.add_parser("set", help="change behaviour: NAME=VALUE ...")
+    change = sub.add_parser("set", help="change behavior: NAME=VALUE ...")
     change.add_argument("setting", nargs="+")
     wait = sub.add_parser("wait", help="wait for an event: KIND [MEMBER=VALUE ...]")
     wait.add_argument("kind")

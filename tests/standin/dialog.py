@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One client's conversation in MQTT packets: the platform's rules, and the misbehaviour asked for.
+"""One client's conversation in MQTT packets: the platform's rules, and the misbehavior asked for.
 
 A rule that is broken becomes a violation event and, unless told otherwise, the end of the connection. Too much traffic
 is different: the excess publishes vanish without a word, as they do on the platform.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the stand-in behaves: the limits of each mode, and the misbehaviour that a test asks for. Changed at run time."""
+"""How the stand-in behaves: the limits of each mode, and the misbehavior that a test asks for. Changed at run time."""
 
 LIMITS = (
     "connects_per_minute", "qos1_per_second", "qos0_per_second", "subscriptions", "filters_per_subscribe",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-in over real sockets: every rule and every misbehaviour it promises."""
+"""The stand-in over real sockets: every rule and every misbehavior it promises."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def shared_fixture():
 
 @pytest.fixture(name="cloud")
 def cloud_fixture(shared):
-    """One process for all, with its behaviour put back for each test."""
+    """One process for all, with its behavior put back for each test."""
     defaults = {
         "auth_code": 5, "connack": None, "connack_count": None, "delay_connack": 0, "answer": None, "puback": "normal",
         "suback": {}, "cut_after": None, "blackhole": False, "refuse": False, "refuse_tls": False, "cert": "good",
@@ -409,7 +409,7 @@ def test_big_downlink(cloud):
         assert c.packet()[1].endswith(payload)
 
 
-# Misbehaviour
+# Misbehavior
 
 
 def test_connack_as_told(cloud):
