@@ -178,8 +178,10 @@ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *
         c.tls = identity->tls;
         /* The platform's TLS stands on 1883 too, its newer root on 8883: see the settings. */
         c.port = identity->tls && identity->mode != AUTH_DEVICE ? PORT_TLS : PORT_TCP;
-        if (identity->port)
+        if (identity->port) {
                 c.port = identity->port;
+                c.port_fixed = true;
+        }
 
         switch (identity->mode) {
         case AUTH_DEVICE:

@@ -17,7 +17,8 @@
 /* What a CONNECT needs. Freed and wiped by credentials_done(). */
 typedef struct Credentials {
         char *host;
-        uint16_t port; /* Identity.port, or what the mode uses: a TLS root's own port may differ */
+        uint16_t port;   /* Identity.port, or what the mode uses */
+        bool port_fixed; /* the port is somebody's word: no root's own port replaces it */
         bool tls;
         char *client_id;
         char *username; /* NULL: none is sent */

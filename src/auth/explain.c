@@ -12,51 +12,51 @@ static void explain_secret(FILE *f, const char *secret, bool show) {
         if (!secret)
                 (void)fputs("(none is sent)\n", f);
         else if (show)
-                fprintf(f, "%s\n", secret);
+                (void)fprintf(f, "%s\n", secret);
         else
-                fprintf(f, EXPLAIN_MASK " (%zu characters)\n", strlen(secret));
+                (void)fprintf(f, EXPLAIN_MASK " (%zu characters)\n", strlen(secret));
 }
 
 static void explain_device(const Identity *id, uint64_t wall_msec, const Credentials *c, FILE *f) {
-        fprintf(f,
-                "Parameters that are signed, sorted by name\n"
-                "  clientId    %.*s%s\n"
-                "  deviceName  %s\n"
-                "  productKey  %s\n",
-                (int)strcspn(c->client_id, "|"), c->client_id,
-                id->client_id ? "" : "  (product_key.device_name, as none is configured)",
-                id->device_name, id->product_key);
+        (void)fprintf(f,
+                      "Parameters that are signed, sorted by name\n"
+                      "  clientId    %.*s%s\n"
+                      "  deviceName  %s\n"
+                      "  productKey  %s\n",
+                      (int)strcspn(c->client_id, "|"), c->client_id,
+                      id->client_id ? "" : "  (product_key.device_name, as none is configured)",
+                      id->device_name, id->product_key);
         switch (id->timestamp_kind) {
         case TIMESTAMP_NOW:
-                fprintf(f, "  timestamp   %" PRIu64 "  (now, in milliseconds)\n", wall_msec);
+                (void)fprintf(f, "  timestamp   %" PRIu64 "  (now, in milliseconds)\n", wall_msec);
                 break;
         case TIMESTAMP_FIXED:
-                fprintf(f, "  timestamp   %s  (fixed by the configuration)\n", id->timestamp);
+                (void)fprintf(f, "  timestamp   %s  (fixed by the configuration)\n", id->timestamp);
                 break;
         case TIMESTAMP_NONE:
         default:
                 (void)fputs("  (no timestamp, as configured)\n", f);
         }
-        fprintf(f,
-                "\n"
-                "Text that is signed: each name, then its value, nothing between\n"
-                "  %s\n"
-                "\n"
-                "Method\n"
-                "  %s under the device secret, as upper-case hex%s\n",
-                c->content, sign_method_title(id->sign_method),
-                id->sign_method_implicit ? " (not named: the platform's own default)" : "");
+        (void)fprintf(f,
+                      "\n"
+                      "Text that is signed: each name, then its value, nothing between\n"
+                      "  %s\n"
+                      "\n"
+                      "Method\n"
+                      "  %s under the device secret, as upper-case hex%s\n",
+                      c->content, sign_method_title(id->sign_method),
+                      id->sign_method_implicit ? " (not named: the platform's own default)" : "");
 }
 
 static void explain_mq(const Identity *id, const Credentials *c, FILE *f) {
-        fprintf(f,
-                "Text that is signed: the client id%s\n"
-                "  %s\n"
-                "\n"
-                "Method\n"
-                "  HMAC-SHA1 under the %s secret, as Base64\n",
-                id->client_id ? "" : ", group_id@@@device_id", c->content,
-                id->mode == AUTH_MQ_DEVICE ? "device credential's" : "AccessKey");
+        (void)fprintf(f,
+                      "Text that is signed: the client id%s\n"
+                      "  %s\n"
+                      "\n"
+                      "Method\n"
+                      "  HMAC-SHA1 under the %s secret, as Base64\n",
+                      id->client_id ? "" : ", group_id@@@device_id", c->content,
+                      id->mode == AUTH_MQ_DEVICE ? "device credential's" : "AccessKey");
 }
 
 static const char *host_origin(const Identity *id) {
@@ -83,7 +83,7 @@ int credentials_explain(const Identity *identity, uint64_t wall_msec, bool show_
         if (r < 0)
                 return r;
 
-        fprintf(f, "Mode\n  auth = \"%s\"\n\n", auth_mode_to_string(identity->mode));
+        (void)fprintf(f, "Mode\n  auth = \"%s\"\n\n", auth_mode_to_string(identity->mode));
         if (identity->mode == AUTH_PLAIN)
                 (void)fputs("Method\n  nothing is signed: user name and password go as they are\n",
                             f);
@@ -98,27 +98,27 @@ int credentials_explain(const Identity *identity, uint64_t wall_msec, bool show_
                 explain_secret(f, c.password, show_secret);
         }
 
-        fprintf(f,
-                "\n"
-                "CONNECT\n"
-                "  client id  %s\n"
-                "  user name  %s\n"
-                "  password   ",
-                c.client_id, c.username ? c.username : "(none is sent)");
+        (void)fprintf(f,
+                      "\n"
+                      "CONNECT\n"
+                      "  client id  %s\n"
+                      "  user name  %s\n"
+                      "  password   ",
+                      c.client_id, c.username ? c.username : "(none is sent)");
         explain_secret(f, c.password, show_secret);
         if (identity->mode == AUTH_DEVICE)
-                fprintf(f,
-                        "  Between the bars: securemode=%s; nothing there but the timestamp "
-                        "is signed.\n",
-                        c.tls ? "2 is TLS" : "3 is plain TCP");
+                (void)fprintf(f,
+                              "  Between the bars: securemode=%s; nothing there but the timestamp "
+                              "is signed.\n",
+                              c.tls ? "2 is TLS" : "3 is plain TCP");
 
-        fprintf(f,
-                "\n"
-                "Endpoint\n"
-                "  host  %s  (%s)\n"
-                "  port  %" PRIu16 "  (%s)\n"
-                "  TLS   %s\n",
-                c.host, host_origin(identity), c.port, port_origin(identity),
-                c.tls ? "yes" : "no: whoever is on the way can read and change everything");
+        (void)fprintf(f,
+                      "\n"
+                      "Endpoint\n"
+                      "  host  %s  (%s)\n"
+                      "  port  %" PRIu16 "  (%s)\n"
+                      "  TLS   %s\n",
+                      c.host, host_origin(identity), c.port, port_origin(identity),
+                      c.tls ? "yes" : "no: whoever is on the way can read and change everything");
         return ferror(f) ? -EIO : 0;
 }

@@ -183,8 +183,9 @@ static int check_value(Complaint *c, const Rule *rule, const char *value) {
                               rule->name, rule->words);
         if (len < rule->min || len > rule->max)
                 return refuse(c, rule->key,
-                              "%s %s%.80s%s has %zu characters: %zu to %zu are allowed", rule->name,
-                              quote, rule->secret ? "" : value, quote, len, rule->min, rule->max);
+                              "%s %s%.80s%s has %zu character%s: %zu to %zu are allowed",
+                              rule->name, quote, rule->secret ? "" : value, quote, len,
+                              len == 1 ? "" : "s", rule->min, rule->max);
         if (rule->allowed && strspn(value, rule->allowed) != len)
                 return refuse(c, rule->key, "%s \"%s\" holds '%c': only %s are allowed", rule->name,
                               value, value[strspn(value, rule->allowed)], rule->words);

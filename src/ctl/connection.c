@@ -43,7 +43,7 @@ void connection_done(Connection *connection) {
         *connection = CONNECTION_NULL;
 }
 
-int connection_catch_signals(Connection *connection) {
+int connection_until_stopped(Connection *connection) {
         sigset_t signals;
 
         (void)sigemptyset(&signals);
@@ -52,7 +52,10 @@ int connection_catch_signals(Connection *connection) {
         if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
                 return -errno;
         connection->stop_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-        return connection->stop_fd < 0 ? -errno : 0;
+        if (connection->stop_fd < 0)
+                return -errno;
+        connection->output_fd = STDOUT_FILENO;
+        return 0;
 }
 
 int connection_write(Connection *connection, const void *data, size_t size) {
@@ -94,6 +97,7 @@ static int wait_for_input(const Connection *connection, uint64_t deadline_usec) 
         struct pollfd fds[] = {
                         {.fd = connection->fd, .events = POLLIN},
                         {.fd = connection->stop_fd, .events = POLLIN},
+                        {.fd = connection->output_fd, .events = 0}, /* POLLERR comes unasked */
         };
 
         for (;;) {
@@ -112,7 +116,7 @@ static int wait_for_input(const Connection *connection, uint64_t deadline_usec) 
                         return -errno;
                 if (n <= 0)
                         continue;
-                return fds[1].revents ? CONNECTION_E_STOPPED : 0;
+                return fds[1].revents || fds[2].revents ? CONNECTION_E_STOPPED : 0;
         }
 }
 

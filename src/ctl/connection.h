@@ -16,7 +16,8 @@
 
 typedef struct Connection {
         int fd;
-        int stop_fd; /* a signalfd that ends waiting, or -1 */
+        int stop_fd;   /* a signalfd that ends waiting, or -1 */
+        int output_fd; /* a pipe whose reader's leaving ends waiting, or -1 */
         Lines lines;
 } Connection;
 
@@ -24,20 +25,23 @@ enum {
         _CONNECTION_E_SUCCESS,
 
         CONNECTION_E_CLOSED,  /* the daemon has closed it */
-        CONNECTION_E_STOPPED, /* stop_fd is readable */
+        CONNECTION_E_STOPPED, /* by a signal, or because nobody reads the output any more */
 };
 
-#define CONNECTION_NULL                 \
-        (Connection) {                  \
-                .fd = -1, .stop_fd = -1 \
+#define CONNECTION_NULL                                  \
+        (Connection) {                                   \
+                .fd = -1, .stop_fd = -1, .output_fd = -1 \
         }
 
 /* Returns 0 or -errno. */
 _warn_unused_ int connection_open(Connection *connection, const char *path);
 void connection_done(Connection *connection);
 
-/* Makes SIGINT and SIGTERM end waiting instead of the program. Returns 0 or -errno. */
-_warn_unused_ int connection_catch_signals(Connection *connection);
+/*
+ * Makes SIGINT, SIGTERM and the end of stdout's reader end waiting: for commands that run until
+ * they are stopped. Returns 0 or -errno.
+ */
+_warn_unused_ int connection_until_stopped(Connection *connection);
 
 /* Sends the object as a line. Returns 0, CONNECTION_E_CLOSED or -errno. */
 _warn_unused_ int connection_send(Connection *connection, const json_t *object);

@@ -31,6 +31,7 @@ int main(int argc, char **argv) {
         /* A reader of stdout that has gone is an error of writing, like any other. */
         (void)signal(SIGPIPE, SIG_IGN);
 
+        argv[0] = program_invocation_short_name; /* what getopt_long() puts before its words */
         status = options_parse(argc, argv, &options, &command, &args);
         if (status != 0)
                 return status;

@@ -273,8 +273,8 @@ static void help_option(const Row *row, FILE *f) {
 
 void options_help(const Command *command, FILE *f) {
         if (command)
-                (void)fprintf(f, "Usage: iotlinkctl %s [OPTION...]%s%s\n\n%s.\n\n", command->name,
-                              command->arguments[0] ? " " : "", command->arguments,
+                (void)fprintf(f, "Usage: iotlinkctl %s [OPTION...]%s%s\n\nThis %s.\n\n",
+                              command->name, command->arguments[0] ? " " : "", command->arguments,
                               command->summary);
         else {
                 (void)fputs("Usage: iotlinkctl COMMAND [OPTION...] [ARGUMENT...]\n\n"

@@ -182,12 +182,14 @@ static void print_summary(const Publisher *p) {
                         (void)printf("%s%" PRIu64 " %s", separator, p->acks[i].n, p->acks[i].state);
                         separator = ", ";
                 }
-        if (p->n_refused > 0 || n_missing > 0)
+        if (p->n_refused > 0) {
                 (void)printf("%s%" PRIu64 " refused", separator, p->n_refused);
-        else if (p->n_lines == 0)
-                (void)printf("no lines");
+                separator = ", ";
+        }
         if (n_missing > 0)
-                (void)printf(", %" PRIu64 " without an answer", n_missing);
+                (void)printf("%s%" PRIu64 " without an answer", separator, n_missing);
+        if (p->n_lines == 0)
+                (void)printf("no lines");
         (void)puts("");
 }
 
@@ -216,10 +218,6 @@ int pub_lines(const Options *options, const char *topic, int fd) {
         }
 
         progress_clear(&p);
-        if (r == -EILSEQ) {
-                complain("Cannot publish to '%s': %s.", topic, strerror(-r));
-                return EXIT_FAILED;
-        }
         print_summary(&p);
         if (r != 0)
                 return reply_lost(r);

@@ -24,8 +24,6 @@ int pub_request(const Options *options,
                 json_t **ret) {
         _cleanup_(json_decrefp) json_t *request = NULL;
 
-        if (!utf8_is_valid(topic, strlen(topic)))
-                return -EILSEQ;
         request = json_pack("{s:s, s:I, s:s, s:i}", "op", "pub", "id", id, "topic", topic, "qos",
                             options->qos);
         if (!request || payload_set(request, payload, payload_size) < 0)
@@ -70,7 +68,7 @@ static int pub_one(const Options *options, const char *topic, const void *payloa
 
         r = pub_request(options, topic, 1, payload, size, &request);
         if (r < 0) {
-                complain("Cannot publish to '%s': %s.", topic, strerror(-r));
+                complain("Cannot make the request: %s.", strerror(-r));
                 return EXIT_FAILED;
         }
         r = reply_connect(options, &connection);
@@ -127,6 +125,10 @@ int command_pub(const Options *options, char **args) {
                 return options_complain("two payloads: '%s' and --file %s", args[1], options->file);
         if (payload && options->lines)
                 return options_complain("--lines takes its lines from stdin or --file");
+        if (!utf8_is_valid(topic, strlen(topic))) {
+                complain("The topic is not valid UTF-8.");
+                return EXIT_FAILED;
+        }
         if (payload)
                 return pub_one(options, topic, payload, strlen(payload));
 

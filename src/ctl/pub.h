@@ -10,9 +10,7 @@
 
 #define PUB_PAYLOAD_MAX ((size_t)MESSAGE_PAYLOAD_MAX)
 
-/*
- * A "pub" request, to be json_decref()ed. Returns 0, -EILSEQ (the topic is not UTF-8) or -ENOMEM.
- */
+/* A "pub" request, to be json_decref()ed; @topic is valid UTF-8. Returns 0 or -ENOMEM. */
 _warn_unused_ int pub_request(const Options *options,
                               const char *topic,
                               json_int_t id,

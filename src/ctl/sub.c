@@ -124,7 +124,7 @@ int command_sub(const Options *options, char **args) {
         r = reply_connect(options, &s.connection);
         if (r != 0)
                 return r;
-        r = connection_catch_signals(&s.connection);
+        r = connection_until_stopped(&s.connection);
         if (r == 0)
                 r = subscribe_all(&s);
         if (r == -EINVAL) {

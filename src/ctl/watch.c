@@ -29,7 +29,7 @@ int command_watch(const Options *options, char **args) {
         r = reply_connect(options, &connection);
         if (r != 0)
                 return r;
-        r = connection_catch_signals(&connection);
+        r = connection_until_stopped(&connection);
         if (r == 0)
                 r = request ? connection_send(&connection, request) : -ENOMEM;
         if (r != 0)
