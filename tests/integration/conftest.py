@@ -16,7 +16,7 @@ from harness.daemon import Daemon  # noqa: E402
 from harness.mosquitto import Mosquitto  # noqa: E402
 from harness.peer import Peer  # noqa: E402
 from harness.place import PATIENCE, make_directory, remove_directory  # noqa: E402
-from standin.control import Standin  # noqa: E402
+from standin.control import ControlError, Standin  # noqa: E402
 
 SANITIZER = re.compile("AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:")
 STOP_SECONDS = 5.0
@@ -87,7 +87,7 @@ class World:
             yield "iotlinkd %d: stderr" % number, "\n".join(daemon.log.split("\n")[-200:])
             yield "iotlinkd %d: sd_notify" % number, "\n".join(daemon.notified[-20:])
         for number, cloud in enumerate(self.standins, 1):
-            yield "stand-in %d: events" % number, "\n".join(map(short, cloud.events()[-60:]))
+            yield "stand-in %d: events" % number, events_of(cloud)
         for number, broker in enumerate(self.brokers, 1):
             yield "mosquitto %d: log" % number, "\n".join(broker.log.split("\n")[-60:])
 
@@ -108,6 +108,13 @@ class World:
         for cloud in self.standins:
             cloud.stop()
         remove_directory(self.directory)
+
+
+def events_of(cloud):
+    try:
+        return "\n".join(map(short, cloud.events()[-60:]))
+    except ControlError as error:
+        return "cannot be asked: %s" % error
 
 
 def short(event):

@@ -118,3 +118,53 @@ def test_each_state_change_reaches_the_log_once(world, cloud):
     daemon.stop()
     online = [line for line in daemon.log.split("\n") if "online" in line.lower()]
     assert len(online) == 1, online
+
+
+@pytest.mark.parametrize("kind", ["mq-signature", "mq-device"])
+def test_signs_for_aliwaremq(world, kind):
+    key = "LTAI0123" if kind == "mq-signature" else "DC.0123"
+    cloud = world.cloud(mode="mq", access_key=key, access_secret="secret-of-mq", instance_id="post-cn-1")
+    identity = {
+        "product_key": None,
+        "device_name": None,
+        "device_secret": None,
+        "access_key_id": key,
+        "access_key_secret": "secret-of-mq",
+        "group_id": "GID_gateways",
+        "device_id": "gw1",
+    }
+    daemon = world.device(cloud, identity=identity, cloud={"auth": kind, "instance_id": "post-cn-1"})
+    daemon.start()
+    daemon.wait_online()
+    assert cloud.wait_event("connect")["client_id"] == "GID_gateways@@@gw1"
+    assert daemon.client().publish("parent/sub", "x", qos=1)["state"] == "delivered"
+    assert cloud.wait_event("publish")["topic"] == "parent/sub"
+
+
+@pytest.mark.parametrize("password,word", [("right", None), ("wrong", "refused-")])
+def test_plain_mode_takes_a_user_name_and_password(world, password, word):
+    cloud = world.cloud(mode="plain", users={"gateway": "right"})
+    identity = {
+        "product_key": None,
+        "device_name": None,
+        "device_secret": None,
+        "client_id": "gw1",
+        "username": "gateway",
+        "password": password,
+    }
+    daemon = world.device(cloud, identity=identity, cloud={"auth": "plain"}).start()
+    if word:
+        assert daemon.wait_state("offline")["reason"].startswith(word)
+    else:
+        daemon.wait_online()
+
+
+def test_plain_mode_can_show_a_client_certificate(world):
+    cloud = world.cloud(mode="plain")
+    identity = {"product_key": None, "device_name": None, "device_secret": None, "client_id": "gw1"}
+    tls = {
+        "certificate_file": os.path.join(cloud.certs, "client.pem"),
+        "key_file": os.path.join(cloud.certs, "client.key"),
+    }
+    world.device(cloud, identity=identity, cloud={"auth": "plain", "tls": tls}).start()
+    assert cloud.wait_event("tls")["client_cert"] == "standin client"

@@ -158,8 +158,8 @@ def test_program_that_leaves_takes_its_subscriptions_along(daemon, cloud):
     assert cloud.wait_event("unsubscribe")["filters"] == [DOWN]
 
 
-def test_unsub_of_what_was_never_subscribed_is_fine(client):
-    client.unsubscribe(OWN + "/never")
+def test_unsub_of_what_was_never_subscribed_is_a_bad_request(client):
+    assert client.ask("unsub", filter=OWN + "/never")["code"] == "bad-request"
 
 
 def test_second_subscriber_needs_no_second_subscribe(daemon, cloud):

@@ -153,6 +153,34 @@ def test_watch_tells_the_present_state_first(daemon):
     assert daemon.client().watch()["state"] == "online"
 
 
+def test_watch_carries_its_id_in_the_first_state_only(daemon, generous):
+    client = daemon.client()
+    assert client.ask("watch")["op"] == "state"
+    generous.cut()
+    assert "id" not in client.state("offline")
+
+
+def test_status_counts_what_happened(daemon, generous):
+    client = daemon.client()
+    client.watch()
+    client.publish(UP, "x", qos=1)
+    client.publish(OWN + "/#", "x")
+    client.subscribe(DOWN)
+    generous.publish(DOWN, b"y")
+    client.message()
+    generous.set(connack=3, connack_count=1)
+    generous.cut()
+    client.state("offline", reason="refused-unavailable", seconds=20)
+    client.state("online", seconds=20)
+    status = client.status()
+    found = {name: status[name] for name in ("sent", "refused", "received", "subscriptions")}
+    assert found == {"sent": 1, "refused": 1, "received": 1, "subscriptions": 1}
+    assert (status["connects"], status["failures"]) == (3, 0)
+    assert status["last_refusal"] == "refused-unavailable"
+    assert status["endpoint"] == "localhost:%d" % generous.tls_port and status["tls"]
+    assert 300 < status["root_days"] < 10000
+
+
 def test_retry_is_announced_in_seconds(daemon, generous):
     client = daemon.client()
     client.watch()

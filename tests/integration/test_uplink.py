@@ -3,6 +3,7 @@
 
 import base64
 import json
+import socket
 
 import pytest
 
@@ -102,9 +103,16 @@ def test_wait_delivered_makes_no_sense_with_qos_0(client, cloud):
     assert not cloud.events("publish")
 
 
-def test_wait_stored_is_unsupported_without_a_store(client):
-    reply = client.publish(UP, "x", qos=1, wait="stored")
-    assert (reply["op"], reply["code"]) == ("error", "unsupported")
+def test_wait_stored_is_the_clouds_word_while_there_is_no_store(client, cloud):
+    cloud.set(puback="late", puback_delay=0.5)
+    number = client.send(UP, "x", qos=1, wait="stored")
+    cloud.wait_event("publish")
+    assert not client.sync()
+    assert client.expect(id=number)["state"] == "delivered"
+
+
+def test_unknown_wait_is_a_bad_request(client):
+    assert client.publish(UP, "x", qos=1, wait="forever")["code"] == "bad-request"
 
 
 @pytest.mark.parametrize(
@@ -148,9 +156,10 @@ def test_qos_of_no_sense_is_a_bad_request(client, qos):
     assert (reply["op"], reply["code"]) == ("error", "bad-request")
 
 
-def test_retain_never_reaches_the_cloud(client, cloud):
-    client.publish(UP, "x", qos=1, retain=True)
-    assert client.publish(UP + "/2", "y", qos=1)["state"] == "delivered"
+def test_retain_is_refused_here_and_never_sent(client, cloud):
+    assert client.publish(UP, "x", qos=1, retain=True)["code"] == "unsupported"
+    assert client.publish(UP, "y", qos=1, retain=False)["state"] == "delivered"
+    assert [e["payload"] for e in cloud.events("publish")] == [b"y"]
     assert not cloud.events("violation"), "the platform closes on retain"
 
 
@@ -246,6 +255,44 @@ def test_half_closed_program_gets_all_its_replies(client):
     client.expect_closed()
 
 
+def test_half_closed_subscriber_goes_on_listening(client, cloud):
+    client.subscribe(OWN + "/down")
+    client.socket.shutdown(1)
+    cloud.publish(OWN + "/down", b"x")
+    assert client.expect("msg")["payload"] == "x"
+
+
+def test_program_with_256_unanswered_publishes_is_not_read_on(world, generous):
+    generous.set(puback="none")
+    daemon = world.online(generous, **conf.unlimited())
+    client = daemon.client()
+    for i in range(256):
+        client.send(UP, str(i), qos=1)
+    generous.wait_event("publish", count=256)
+    client.send(UP, "256", qos=1)
+    client.say(op="status", id="late")
+    assert daemon.status()["clients"] == 2
+    client.socket.settimeout(0.3)
+    with pytest.raises(socket.timeout):
+        client.socket.recv(1)
+    assert len(generous.events("publish")) == 256
+    generous.set(puback="normal")
+    generous.cut()
+    assert client.expect(id="late", seconds=20)["op"] == "status"
+
+
+def test_publishes_of_one_topic_stay_in_order_across_qos_1_retries(world, generous):
+    client = world.online(generous, **conf.unlimited()).client()
+    generous.set(cut_after=30)
+    numbers = [client.send(UP, str(i), qos=1) for i in range(100)]
+    delivered = [
+        i for i, n in enumerate(numbers) if client.expect(id=n, seconds=20)["op"] == "ack"
+    ]
+    seen = [int(e["payload"]) for e in generous.events("publish") if e["acked"] == "yes"]
+    first = [seen.index(i) for i in delivered]
+    assert first == sorted(first)
+
+
 def test_expired_publish_is_not_sent(world, cloud):
     cloud.set(puback="none")
     daemon = world.online(cloud, cloud={"limits": {"unacknowledged": 1, "qos1_per_second": 0}})
@@ -258,7 +305,7 @@ def test_expired_publish_is_not_sent(world, cloud):
     assert [e["payload"] for e in cloud.events("publish")] == [b"first"]
 
 
-@pytest.mark.parametrize("ttl", [-1, "5", 1.5])
+@pytest.mark.parametrize("ttl", [-1, 0, 604801, "5", 1.5])
 def test_ttl_of_no_sense_is_a_bad_request(client, ttl):
     reply = client.ask("pub", topic=UP, ttl=ttl)
     assert (reply["op"], reply["code"]) == ("error", "bad-request")
