@@ -159,6 +159,7 @@ static void on_connect_failed(void *context, MQTTAsync_failureData *data) {
         commands_post(a->commands, &command);
 }
 
+/* The library's signature. NOLINTNEXTLINE(readability-non-const-parameter) */
 static void on_lost(void *context, char *cause) {
         Attempt *a = context;
         Command command = {.kind = COMMAND_LOST, .epoch = a->epoch};

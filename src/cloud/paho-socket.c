@@ -53,7 +53,8 @@ static void prepare(int fd) {
         (void)pthread_mutex_unlock(&shared.lock);
 }
 
-/* Visible to the library, which finds the program's connect() before libc's. */
+/* Visible to the library, which finds the program's connect() before libc's, whose parameters have
+ * other names. NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 __attribute__((__visibility__("default"))) int connect(int fd,
                                                        __CONST_SOCKADDR_ARG address,
                                                        socklen_t size) {

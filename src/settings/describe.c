@@ -14,12 +14,12 @@
 static void describe_endpoint(const Settings *s, const Credentials *credentials, FILE *out) {
         bool many = s->identity.port == 0 && s->n_roots > 0;
 
-        fprintf(out, "endpoint     %s", credentials->host);
+        (void)fprintf(out, "endpoint     %s", credentials->host);
         for (size_t i = 0; many && i < s->n_roots; i++)
-                fprintf(out, "%s port %u", i > 0 ? ", then" : "",
-                        s->roots[i].port ? s->roots[i].port : credentials->port);
+                (void)fprintf(out, "%s port %u", i > 0 ? ", then" : "",
+                              s->roots[i].port ? s->roots[i].port : credentials->port);
         if (!many)
-                fprintf(out, " port %u", credentials->port);
+                (void)fprintf(out, " port %u", credentials->port);
         (void)fputc('\n', out);
 }
 
@@ -30,19 +30,19 @@ static void describe_tls(const Settings *s, FILE *out) {
                             out);
                 return;
         }
-        fprintf(out, "TLS          %s or newer; chain and host name verified\n",
-                s->tls_min_version);
+        (void)fprintf(out, "TLS          %s or newer; chain and host name verified\n",
+                      s->tls_min_version);
         for (size_t i = 0; i < s->n_roots; i++)
-                fprintf(out, "root         %s\n", s->roots[i].file);
+                (void)fprintf(out, "root         %s\n", s->roots[i].file);
         if (s->certificate_file)
-                fprintf(out, "certificate  %s\n", s->certificate_file);
+                (void)fprintf(out, "certificate  %s\n", s->certificate_file);
 }
 
 static void describe_limit(FILE *out, const char *name, unsigned limit, const char *of) {
         if (limit > 0)
-                fprintf(out, "limit        %u %s%s\n", limit, name, of);
+                (void)fprintf(out, "limit        %u %s%s\n", limit, name, of);
         else
-                fprintf(out, "limit        %s: none\n", name);
+                (void)fprintf(out, "limit        %s: none\n", name);
 }
 
 static void describe_limits(const Settings *s, FILE *out) {
@@ -50,15 +50,15 @@ static void describe_limits(const Settings *s, FILE *out) {
         describe_limit(out, "QoS 1 messages", s->qos1_per_second, " a second");
         describe_limit(out, "QoS 0 messages", s->qos0_per_second, " a second");
         describe_limit(out, "unacknowledged messages", s->unacknowledged, " at a time");
-        fprintf(out, "limit        %zu bytes of payload\n", s->max_payload_bytes);
+        (void)fprintf(out, "limit        %zu bytes of payload\n", s->max_payload_bytes);
         if (s->max_topic_bytes > 0)
-                fprintf(out, "limit        %zu bytes in a topic\n", s->max_topic_bytes);
+                (void)fprintf(out, "limit        %zu bytes in a topic\n", s->max_topic_bytes);
 }
 
 static void describe_local(const Settings *s, FILE *out) {
-        fprintf(out, "socket       %s\n", s->socket_path);
-        fprintf(out, "clients      at most %u, %zu bytes unread each, %zu bytes together\n",
-                s->max_clients, s->client_buffer_bytes, s->memory_bytes);
+        (void)fprintf(out, "socket       %s\n", s->socket_path);
+        (void)fprintf(out, "clients      at most %u, %zu bytes unread each, %zu bytes together\n",
+                      s->max_clients, s->client_buffer_bytes, s->memory_bytes);
 }
 
 /* The same pattern as it works: placeholders replaced. */
@@ -96,15 +96,15 @@ static void describe_routes(const Settings *s, const Credentials *credentials, F
         if (s->identity.mode == AUTH_DEVICE)
                 client_id[strcspn(client_id, "|")] = '\0';
 
-        fprintf(out, "client id    %s\n", client_id);
+        (void)fprintf(out, "client id    %s\n", client_id);
         if (s->n_routes == 0)
                 (void)fputs("routes       none: topics pass through unchanged\n", out);
         for (size_t i = 0; i < s->n_routes; i++) {
                 (void)fputs("route        ", out);
                 describe_pattern(s->route_list[i].local, &variables, out);
-                fprintf(out, " %s ", arrows[s->route_list[i].direction]);
+                (void)fprintf(out, " %s ", arrows[s->route_list[i].direction]);
                 describe_pattern(s->route_list[i].remote, &variables, out);
-                fprintf(out, "  QoS %d\n", s->route_list[i].qos);
+                (void)fprintf(out, "  QoS %d\n", s->route_list[i].qos);
         }
 }
 
@@ -116,12 +116,14 @@ int settings_describe(const Settings *settings, FILE *out) {
         r = credentials_make(&settings->identity, 0, &credentials);
         if (r < 0)
                 return r;
-        fprintf(out, "auth         %s (%s)\n", auth_mode_to_string(mode), profile_get(mode)->title);
+        (void)fprintf(out, "auth         %s (%s)\n", auth_mode_to_string(mode),
+                      profile_get(mode)->title);
         describe_endpoint(settings, &credentials, out);
         describe_tls(settings, out);
-        fprintf(out, "keepalive    %u s; connecting takes at most %u s; pauses of %u to %u s\n",
-                settings->keepalive_sec, settings->connect_timeout_sec, settings->reconnect_min_sec,
-                settings->reconnect_max_sec);
+        (void)fprintf(out,
+                      "keepalive    %u s; connecting takes at most %u s; pauses of %u to %u s\n",
+                      settings->keepalive_sec, settings->connect_timeout_sec,
+                      settings->reconnect_min_sec, settings->reconnect_max_sec);
         describe_limits(settings, out);
         describe_local(settings, out);
         describe_routes(settings, &credentials, out);

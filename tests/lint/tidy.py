@@ -4,7 +4,8 @@
 
 The database may be gcc's: only what shapes the meaning of the code (-I, -D, -std) is kept. A file
 that passed is not looked at again until it, one of our headers that it includes, or the
-configuration changes; the memory lies in the build directory.
+configuration changes; the memory lies in the build directory. docs/examples is left out: its
+programs are written to be read.
 
     tidy.py ROOT BUILD
 """
@@ -52,7 +53,8 @@ def digest(root, path, arguments, build, version):
     parts = set()
     closure(path, include_dirs, parts)
     total = hashlib.sha256(repr((version, arguments)).encode())
-    total.update((root / '.clang-tidy').read_bytes())
+    for config in sorted(root.rglob('.clang-tidy')):
+        total.update(config.read_bytes())
     for part in sorted(parts):
         total.update(str(part).encode() + b'\0' + part.read_bytes())
     return total.hexdigest()
@@ -81,7 +83,8 @@ def main():
     work = {}
     for entry in json.loads((build / 'compile_commands.json').read_text()):
         path = (build / entry['file']).resolve()
-        if path.is_relative_to(root) and path.is_file() and not path.is_relative_to(build):
+        if (path.is_relative_to(root) and path.is_file() and not path.is_relative_to(build)
+                and not path.is_relative_to(root / 'docs')):
             work.setdefault(path, kept_arguments(entry['command']))
 
     def one(item):
