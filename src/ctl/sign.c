@@ -31,13 +31,24 @@ static int print_json(const Options *options, const Credentials *c) {
         return 0;
 }
 
-static void print_text(const Options *options, const Credentials *c) {
-        (void)printf("endpoint   %s:%" PRIu16 " (%s)\n"
-                     "client id  %s\n"
+/* The daemon tries the roots in their order, each at its own port unless one is configured. */
+static void print_ports(const Settings *settings) {
+        if (settings->identity.port != 0)
+                return;
+        for (size_t i = 0; i < settings->n_roots; i++)
+                if (settings->roots[i].port != 0)
+                        (void)printf("           port %" PRIu16 " with %s\n",
+                                     settings->roots[i].port, settings->roots[i].file);
+}
+
+static void print_text(const Options *options, const Settings *settings, const Credentials *c) {
+        (void)printf("endpoint   %s:%" PRIu16 " (%s)\n", c->host, c->port,
+                     c->tls ? "TLS" : "plain TCP");
+        print_ports(settings);
+        (void)printf("client id  %s\n"
                      "user name  %s\n"
                      "password   ",
-                     c->host, c->port, c->tls ? "TLS" : "plain TCP", c->client_id,
-                     c->username ? c->username : "(none is sent)");
+                     c->client_id, c->username ? c->username : "(none is sent)");
         if (!c->password)
                 (void)puts("(none is sent)");
         else if (options->show_secret)
@@ -65,7 +76,7 @@ int command_sign(const Options *options, char **args) {
                 if (r == 0 && options->json)
                         r = print_json(options, &c);
                 else if (r == 0)
-                        print_text(options, &c);
+                        print_text(options, settings, &c);
         }
         if (r == -ENOTSUP)
                 complain("This system's OpenSSL may not use %s.",
