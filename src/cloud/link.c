@@ -205,6 +205,14 @@ static void schedule(Link *link, Reason reason, uint64_t now_usec) {
         link->retry_at_usec = now_usec + (wait > link->delay_usec ? wait : link->delay_usec);
 }
 
+/* What a connection proves by how long it lasted, whoever ended it. */
+static void count_life(Link *link, uint64_t life_usec) {
+        if (life_usec >= STABLE_USEC)
+                link->delay_usec = 0;
+        if (life_usec >= TWIN_LIFE_USEC)
+                link->n_short_lives = 0;
+}
+
 static void go_offline(Link *link, Reason reason, const char *detail, uint64_t now_usec) {
         bool was_online = link->state == LINK_ONLINE;
         LinkStatus status;
@@ -212,6 +220,8 @@ static void go_offline(Link *link, Reason reason, const char *detail, uint64_t n
         link->reason = reason;
         (void)snprintf(link->detail, sizeof(link->detail), "%s", detail);
         link->n_failures++;
+        if (was_online)
+                count_life(link, now_usec - link->online_at_usec);
         schedule(link, reason, now_usec);
         link->state = LINK_OFFLINE;
         link->since_wall_msec = was_online ? clock_wall_msec() : link->since_wall_msec;
@@ -331,13 +341,10 @@ static void on_connected(Link *link, const TransportEvent *event, uint64_t now_u
 }
 
 static void on_lost(Link *link, const TransportEvent *event, uint64_t now_usec) {
-        uint64_t life = now_usec - link->online_at_usec;
         Reason reason = event->reason;
 
-        if (life >= STABLE_USEC)
-                link->delay_usec = 0;
-        link->n_short_lives = life < TWIN_LIFE_USEC ? link->n_short_lives + 1 : 0;
-        if (link->n_short_lives >= TWIN_LIVES)
+        if (now_usec - link->online_at_usec < TWIN_LIFE_USEC &&
+            ++link->n_short_lives >= TWIN_LIVES)
                 reason = REASON_TWIN;
         go_offline(link, reason, event->detail, now_usec);
 }
