@@ -190,19 +190,19 @@ static bool try_next_root(Link *link, Reason reason) {
 
 static void schedule(Link *link, Reason reason, uint64_t now_usec) {
         ReasonClass class = reason_class(reason);
-        uint64_t wait;
+        /* The next root is tried at once; only a whole round of them is a failure that counts. */
+        uint64_t wait, delay = link->config->network.min_usec;
 
-        if (class != link->delay_class)
-                link->delay_usec = 0;
-        link->delay_class = class;
-        if (try_next_root(link, reason))
-                link->delay_usec = link->config->network.min_usec;
-        else
-                link->delay_usec = backoff_next_usec(range_of(link, class), link->delay_usec,
-                                                     link->random());
+        if (!try_next_root(link, reason)) {
+                if (class != link->delay_class)
+                        link->delay_usec = 0;
+                link->delay_class = class;
+                delay = link->delay_usec = backoff_next_usec(range_of(link, class),
+                                                             link->delay_usec, link->random());
+        }
         /* The budget is asked now too, so that the time we tell people is the true one. */
         wait = rate_wait_usec(&link->connects, now_usec);
-        link->retry_at_usec = now_usec + (wait > link->delay_usec ? wait : link->delay_usec);
+        link->retry_at_usec = now_usec + (wait > delay ? wait : delay);
 }
 
 /* What a connection proves by how long it lasted, whoever ended it. */
