@@ -121,7 +121,7 @@ void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint6
         }
         if (log->n_silent > 0)
                 (void)snprintf(repeats, sizeof(repeats),
-                               " It has happened %u more times since the last entry.",
+                               " %u more attempts have failed since the last entry.",
                                log->n_silent);
         *log = (LinkLog){.reason = status->reason, .logged_at_usec = now_usec};
         log_event(event_of(status, was_online), fields, n,
