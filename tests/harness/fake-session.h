@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A double of local/session.h for the tests of the bridge: no socket, no codec; what is sent to a
+ * session is kept as text, one line a call, for the test to compare:
+ *
+ *         ack 1 delivered              error 2 offline              msg a/b qos=1 mid=3 payload
+ *         ack 1 subscribed qos=1       error - rejected a/b
+ *         ack 1 subscribed qos=1 pending
+ *
+ * Programs that link it don't link the local layer's session.o.
+ */
+
+#include "local/session.h"
+
+LocalSession *fake_session_new(void);
+
+/* The lines since the last call. Valid until the next call for this session. */
+const char *fake_session_take(LocalSession *session);
+
+/* The words of the last error. */
+const char *fake_session_words(const LocalSession *session);
+
+int fake_session_holds(const LocalSession *session);
+bool fake_session_paused(const LocalSession *session);
+unsigned fake_session_refs(const LocalSession *session);
