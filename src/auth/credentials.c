@@ -3,9 +3,9 @@
 /*
  * Credentials
  *
- * One function a mode. The platform's client id carries a list of parameters between bars behind
- * it; only clientId, deviceName, productKey and timestamp are signed, with the bare client id.
- * The message queue signs the whole client id and nothing else.
+ * One function a kind of cloud. The platform's client id carries a list of parameters between bars
+ * behind it; only clientId, deviceName, productKey and timestamp are signed, with the bare client
+ * id. The message queue signs the whole client id and nothing else.
  */
 
 #include "auth/credentials.h"
@@ -45,17 +45,29 @@ _printf_(2, 3) static int set_string(char **ret, const char *format, ...) {
         return 0;
 }
 
-static int make_host(const Identity *id, char **ret) {
+static bool mode_is_platform(AuthMode mode) {
+        return mode == AUTH_DEVICE || mode == AUTH_HTTPS || mode == AUTH_REGISTER ||
+               mode == AUTH_REGISTER_FREE;
+}
+
+int credentials_host(const Identity *id, char **ret) {
         if (id->host)
                 return set_string(ret, "%s", id->host);
-        if (id->mode != AUTH_DEVICE)
-                return -EINVAL;
+        if (!mode_is_platform(id->mode))
+                return -ENOENT;
         if (id->instance_id)
                 return set_string(ret, "%s.mqtt.iothub.aliyuncs.com", id->instance_id);
         if (id->region && id->product_key)
                 return set_string(ret, "%s.iot-as-mqtt.%s.aliyuncs.com", id->product_key,
                                   id->region);
-        return -EINVAL;
+        return -ENOENT;
+}
+
+uint16_t credentials_port(const Identity *id) {
+        if (id->port)
+                return id->port;
+        /* The platform's TLS stands on 1883 too, its newer root on 8883: see the settings. */
+        return id->tls && !mode_is_platform(id->mode) ? PORT_TLS : PORT_TCP;
 }
 
 /* The digits to send and sign, or NULL in @ret. */
@@ -80,10 +92,7 @@ static int make_device(const Identity *id, uint64_t wall_msec, Credentials *c) {
         char hex[SIGN_HEX_MAX];
         int r;
 
-        if (id->client_id)
-                r = set_string(&client_id, "%s", id->client_id);
-        else
-                r = set_string(&client_id, "%s.%s", id->product_key, id->device_name);
+        r = identity_client_id(id, &client_id);
         if (r < 0)
                 return r;
         r = make_timestamp(id, wall_msec, &timestamp);
@@ -117,16 +126,46 @@ static int make_device(const Identity *id, uint64_t wall_msec, Credentials *c) {
         return r;
 }
 
+static int make_register_free(const Identity *id, Credentials *c) {
+        _cleanup_(freep) char *client_id = NULL;
+        int r;
+
+        if (!id->secret)
+                return -EINVAL;
+        r = identity_client_id(id, &client_id);
+        if (r < 0)
+                return r;
+        r = set_string(&c->client_id, "%s|securemode=-2,authType=connwl%s%s|", client_id,
+                       id->extra_params ? "," : "", id->extra_params ? id->extra_params : "");
+        if (r < 0)
+                return r;
+        r = set_string(&c->username, "%s&%s", id->device_name, id->product_key);
+        if (r < 0)
+                return r;
+        return set_string(&c->password, "%s", id->secret);
+}
+
+static int make_mq_token(const Identity *id, Credentials *c) {
+        int r;
+
+        if (!id->secret)
+                return -EINVAL;
+        r = identity_client_id(id, &c->client_id);
+        if (r < 0)
+                return r;
+        r = set_string(&c->username, "Token|%s|%s", id->access_key_id, id->instance_id);
+        if (r < 0)
+                return r;
+        return set_string(&c->password, "%s", id->secret);
+}
+
 static int make_mq(const Identity *id, Credentials *c) {
         unsigned char base64[SIGN_HEX_MAX];
         uint8_t mac[SIGN_MAC_MAX];
         size_t len;
         int r;
 
-        if (id->client_id)
-                r = set_string(&c->client_id, "%s", id->client_id);
-        else
-                r = set_string(&c->client_id, "%s@@@%s", id->group_id, id->device_id);
+        r = identity_client_id(id, &c->client_id);
         if (r < 0)
                 return r;
         r = set_string(&c->username, "%s|%s|%s",
@@ -151,12 +190,7 @@ static int make_mq(const Identity *id, Credentials *c) {
 static int make_plain(const Identity *id, Credentials *c) {
         int r;
 
-        if (id->client_id)
-                r = set_string(&c->client_id, "%s", id->client_id);
-        else if (id->product_key)
-                r = set_string(&c->client_id, "%s.%s", id->product_key, id->device_name);
-        else
-                r = set_string(&c->client_id, "%s", id->device_name);
+        r = identity_client_id(id, &c->client_id);
         if (r < 0)
                 return r;
 
@@ -172,20 +206,23 @@ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *
         _cleanup_(credentials_done) Credentials c = {0};
         int r;
 
-        r = make_host(identity, &c.host);
+        r = credentials_host(identity, &c.host);
         if (r < 0)
                 return r;
         c.tls = identity->tls;
-        /* The platform's TLS stands on 1883 too, its newer root on 8883: see the settings. */
-        c.port = identity->tls && identity->mode != AUTH_DEVICE ? PORT_TLS : PORT_TCP;
-        if (identity->port) {
-                c.port = identity->port;
-                c.port_fixed = true;
-        }
+        c.port = credentials_port(identity);
+        c.port_fixed = identity->port > 0;
 
         switch (identity->mode) {
         case AUTH_DEVICE:
+        case AUTH_REGISTER:
                 r = make_device(identity, wall_msec, &c);
+                break;
+        case AUTH_REGISTER_FREE:
+                r = make_register_free(identity, &c);
+                break;
+        case AUTH_MQ_TOKEN:
+                r = make_mq_token(identity, &c);
                 break;
         case AUTH_MQ_SIGNATURE:
         case AUTH_MQ_DEVICE:
@@ -194,6 +231,8 @@ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *
         case AUTH_PLAIN:
                 r = make_plain(identity, &c);
                 break;
+        case AUTH_HTTPS:
+        case AUTH_COMMAND:
         case _AUTH_MODE_MAX:
         case _AUTH_MODE_INVALID:
         default:

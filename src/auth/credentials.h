@@ -28,8 +28,17 @@ typedef struct Credentials {
 
 void credentials_done(Credentials *credentials);
 
+/* Where the identity's mode connects to. 0, -ENOENT when nothing says it, or -ENOMEM. */
+_warn_unused_ int credentials_host(const Identity *identity, char **ret);
+/* The port that goes with it: the configured one, or the mode's own. */
+uint16_t credentials_port(const Identity *identity);
+
 /*
  * Makes fresh credentials; @wall_msec is the time for TIMESTAMP_NOW. The identity must have
- * passed identity_check(). Returns 0 or -errno (-ENOTSUP: OpenSSL may not use this digest).
+ * passed identity_check(). For register, Identity.secret is the device secret that was registered;
+ * for register-free it is the device token, and Identity.client_id what was registered with it.
+ * Returns 0; -ENOTSUP: OpenSSL may not use this digest; -ENOENT: nothing says the host; -EINVAL:
+ * only the credential command can make them (https, command; mq-token without tokens); or
+ * another -errno.
  */
 _warn_unused_ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret);

@@ -49,12 +49,29 @@ static const Rule rule_plain_client_id = {.key = "identity.client_id",
                                           .min = 1,
                                           .max = 1024,
                                           .words = "printable ASCII"};
+static const Rule rule_plain_device_name = {.key = "identity.device_name",
+                                            .name = "device_name",
+                                            .min = 1,
+                                            .max = 256,
+                                            .words = "printable ASCII"};
 static const Rule rule_device_secret = {.key = "identity.device_secret",
                                         .name = "device_secret",
                                         .min = 1,
                                         .max = 256,
                                         .words = "printable ASCII",
                                         .secret = true};
+static const Rule rule_product_secret = {.key = "identity.product_secret",
+                                         .name = "product_secret",
+                                         .min = 1,
+                                         .max = 256,
+                                         .words = "printable ASCII",
+                                         .secret = true};
+static const Rule rule_token = {.key = "identity.token",
+                                .name = "token",
+                                .min = 3,
+                                .max = 16384,
+                                .words = "printable ASCII",
+                                .secret = true};
 static const Rule rule_access_key_secret = {.key = "identity.access_key_secret",
                                             .name = "access_key_secret",
                                             .min = 1,
@@ -106,9 +123,14 @@ static const Rule rule_timestamp = {.key = "cloud.timestamp",
 
 static const char *const mode_names[_AUTH_MODE_MAX] = {
                 [AUTH_DEVICE] = "device",
+                [AUTH_HTTPS] = "https",
+                [AUTH_REGISTER] = "register",
+                [AUTH_REGISTER_FREE] = "register-free",
                 [AUTH_MQ_SIGNATURE] = "mq-signature",
+                [AUTH_MQ_TOKEN] = "mq-token",
                 [AUTH_MQ_DEVICE] = "mq-device",
                 [AUTH_PLAIN] = "plain",
+                [AUTH_COMMAND] = "command",
 };
 
 const char *auth_mode_to_string(AuthMode mode) {
@@ -121,6 +143,11 @@ AuthMode auth_mode_from_string(const char *s) {
                         if (strcmp(s, mode_names[i]) == 0)
                                 return (AuthMode)i;
         return _AUTH_MODE_INVALID;
+}
+
+bool auth_mode_needs_command(AuthMode mode) {
+        return mode == AUTH_HTTPS || mode == AUTH_REGISTER || mode == AUTH_REGISTER_FREE ||
+               mode == AUTH_COMMAND;
 }
 
 static void wipe_free(char **s) {
@@ -252,7 +279,31 @@ static int check_timestamp(Complaint *c, const Identity *id) {
         return 0;
 }
 
-static int check_device(Complaint *c, const Identity *id) {
+static int check_sign_method(Complaint *c, const Identity *id) {
+        static const char key[] = "cloud.sign_method";
+
+        if (!sign_method_to_string(id->sign_method))
+                return refuse(c, key, "sign_method is none of hmac{md5,sha1,sha256}");
+        if (id->sign_method_implicit && id->sign_method != SIGN_HMACMD5)
+                return refuse(c, key,
+                              "sign_method must be named unless it is hmacmd5, which the platform "
+                              "assumes");
+        if (id->sign_method != SIGN_SHA256)
+                return 0;
+        if (id->mode != AUTH_DEVICE)
+                return refuse(c, key,
+                              "sign_method \"sha256\" is listed by the platform for auth = "
+                              "\"device\" only; take hmacsha256");
+        if (!id->sha256_as_hash)
+                return refuse(c, key,
+                              "the platform lists \"sha256\" but nowhere says what is hashed, so "
+                              "that nobody can be sure to sign alike; take hmacsha256, or accept "
+                              "the usual guess with sha256_as_hash = true");
+        return 0;
+}
+
+/* The platform and its devices; @secret is the rule of the secret that the mode begins with. */
+static int check_platform(Complaint *c, const Identity *id, const Rule *secret) {
         int r;
 
         r = check_required(c, &rule_product_key, id->product_key, id->mode);
@@ -264,16 +315,12 @@ static int check_device(Complaint *c, const Identity *id) {
         r = check_client_id(c, id->client_id);
         if (r < 0)
                 return r;
-        r = check_required(c, &rule_device_secret, id->secret, id->mode);
+        r = check_required(c, secret, id->secret, id->mode);
         if (r < 0)
                 return r;
-        if (!sign_method_to_string(id->sign_method))
-                return refuse(c, "cloud.sign_method",
-                              "sign_method is none of hmac{md5,sha1,sha256}");
-        if (id->sign_method_implicit && id->sign_method != SIGN_HMACMD5)
-                return refuse(c, "cloud.sign_method",
-                              "sign_method must be named unless it is hmacmd5, which the platform "
-                              "assumes");
+        r = check_sign_method(c, id);
+        if (r < 0)
+                return r;
         r = check_timestamp(c, id);
         if (r < 0)
                 return r;
@@ -291,13 +338,52 @@ static int check_device(Complaint *c, const Identity *id) {
         return check_optional(c, &rule_region, id->region);
 }
 
+static int check_register_free(Complaint *c, const Identity *id) {
+        if (!id->tls)
+                return refuse(c, "cloud.tls.enable",
+                              "auth = \"register-free\" needs TLS: the platform refuses it on a "
+                              "plain connection");
+        return check_platform(c, id, &rule_product_secret);
+}
+
+/* "R|TOKEN", "W|TOKEN", "RW|TOKEN", or several of them with bars between. */
+static int check_tokens(Complaint *c, const Identity *id) {
+        const char *p = id->secret;
+        int r;
+
+        if (!p)
+                return id->has_command ? 0
+                                       : refuse(c, rule_token.key,
+                                                "token is missing: auth = \"mq-token\" needs it, or "
+                                                "a command that gives tokens");
+        r = check_value(c, &rule_token, p);
+        if (r < 0)
+                return r;
+        while (p) {
+                size_t kind = strcspn(p, "|"), size = p[kind] ? strcspn(p + kind + 1, "|") : 0;
+                bool known = (kind == 1 && (*p == 'R' || *p == 'W')) ||
+                             (kind == 2 && strncmp(p, "RW", 2) == 0);
+
+                if (!known || size == 0 || memchr(p + kind + 1, ' ', size))
+                        return refuse(c, rule_token.key,
+                                      "token has not the form R|TOKEN, W|TOKEN or RW|TOKEN, or "
+                                      "several of these with '|' between them");
+                p += kind + 1 + size;
+                p = *p ? p + 1 : NULL;
+        }
+        return 0;
+}
+
 static int check_mq(Complaint *c, const Identity *id) {
         int r;
 
         r = check_required(c, &rule_access_key_id, id->access_key_id, id->mode);
         if (r < 0)
                 return r;
-        r = check_required(c, &rule_access_key_secret, id->secret, id->mode);
+        if (id->mode == AUTH_MQ_TOKEN)
+                r = check_tokens(c, id);
+        else
+                r = check_required(c, &rule_access_key_secret, id->secret, id->mode);
         if (r < 0)
                 return r;
         r = check_required(c, &rule_instance_id, id->instance_id, id->mode);
@@ -337,6 +423,29 @@ static int check_plain(Complaint *c, const Identity *id) {
         return check_required(c, &rule_host, id->host, id->mode);
 }
 
+/* The program knows what it needs; what is given must not be nonsense. */
+static int check_command(Complaint *c, const Identity *id) {
+        const struct {
+                const Rule *rule;
+                const char *value;
+        } values[] = {
+                        {&rule_product_key, id->product_key},
+                        {&rule_plain_device_name, id->device_name},
+                        {&rule_plain_client_id, id->client_id},
+                        {&rule_device_secret, id->secret},
+                        {&rule_instance_id, id->instance_id},
+                        {&rule_region, id->region},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+                int r = check_optional(c, values[i].rule, values[i].value);
+
+                if (r < 0)
+                        return r;
+        }
+        return check_timestamp(c, id);
+}
+
 int identity_check(const Identity *identity, const char **ret_key, char **ret_error) {
         Complaint c = {.ret_key = ret_key, .ret_error = ret_error};
         int r;
@@ -347,17 +456,61 @@ int identity_check(const Identity *identity, const char **ret_key, char **ret_er
 
         switch (identity->mode) {
         case AUTH_DEVICE:
-                return check_device(&c, identity);
+        case AUTH_HTTPS:
+                return check_platform(&c, identity, &rule_device_secret);
+        case AUTH_REGISTER:
+                return check_platform(&c, identity, &rule_product_secret);
+        case AUTH_REGISTER_FREE:
+                return check_register_free(&c, identity);
         case AUTH_MQ_SIGNATURE:
+        case AUTH_MQ_TOKEN:
         case AUTH_MQ_DEVICE:
                 return check_mq(&c, identity);
         case AUTH_PLAIN:
                 return check_plain(&c, identity);
+        case AUTH_COMMAND:
+                return check_command(&c, identity);
         case _AUTH_MODE_MAX:
         case _AUTH_MODE_INVALID:
         default:
                 return refuse(&c, "cloud.auth",
-                              "auth must be \"device\", \"mq-signature\", \"mq-device\" or "
-                              "\"plain\"");
+                              "auth must be \"device\", \"https\", \"register\", "
+                              "\"register-free\", \"mq-signature\", \"mq-token\", "
+                              "\"mq-device\", \"plain\" or \"command\"");
         }
+}
+
+int identity_client_id(const Identity *identity, char **ret) {
+        const char *first = identity->product_key, *separator = ".", *last = identity->device_name;
+        char *client_id;
+
+        switch (identity->mode) {
+        case AUTH_MQ_SIGNATURE:
+        case AUTH_MQ_TOKEN:
+        case AUTH_MQ_DEVICE:
+                first = identity->group_id;
+                separator = "@@@";
+                last = identity->device_id;
+                break;
+        case AUTH_DEVICE:
+        case AUTH_HTTPS:
+        case AUTH_REGISTER:
+        case AUTH_REGISTER_FREE:
+        case AUTH_PLAIN:
+        case AUTH_COMMAND:
+        case _AUTH_MODE_MAX:
+        case _AUTH_MODE_INVALID:
+        default:
+                break;
+        }
+        if (identity->client_id || !last)
+                last = identity->client_id;
+        if (identity->client_id || !first)
+                first = separator = "";
+        if (!last)
+                return -ENOENT;
+        if (asprintf(&client_id, "%s%s%s", first, separator, last) < 0)
+                return -ENOMEM;
+        *ret = client_id;
+        return 0;
 }

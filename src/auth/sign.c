@@ -23,6 +23,7 @@ static const struct {
                 [SIGN_HMACMD5] = {"hmacmd5", "MD5", "HMAC-MD5"},
                 [SIGN_HMACSHA1] = {"hmacsha1", "SHA1", "HMAC-SHA1"},
                 [SIGN_HMACSHA256] = {"hmacsha256", "SHA2-256", "HMAC-SHA256"},
+                [SIGN_SHA256] = {"sha256", "SHA2-256", "SHA-256"},
 };
 
 static bool method_is_valid(SignMethod method) {
@@ -51,6 +52,43 @@ static void mac_freep(EVP_MAC **mac) {
 
 static void mac_ctx_freep(EVP_MAC_CTX **ctx) {
         EVP_MAC_CTX_free(*ctx); /* wipes the key schedule */
+}
+
+static void md_freep(EVP_MD **md) {
+        EVP_MD_free(*md);
+}
+
+static void md_ctx_freep(EVP_MD_CTX **ctx) {
+        EVP_MD_CTX_free(*ctx); /* wipes its state */
+}
+
+/* The plain hash of @content and, behind it, @key. */
+static int hash_compute(const char *digest,
+                        const char *key,
+                        const char *content,
+                        uint8_t *ret_mac,
+                        size_t *ret_len) {
+        _cleanup_(md_freep) EVP_MD *md = NULL;
+        _cleanup_(md_ctx_freep) EVP_MD_CTX *ctx = NULL;
+        uint8_t buffer[EVP_MAX_MD_SIZE];
+        unsigned len = 0;
+        int r = 0;
+
+        md = EVP_MD_fetch(NULL, digest, NULL);
+        if (!md)
+                return -ENOTSUP;
+        ctx = EVP_MD_CTX_new();
+        if (!ctx)
+                return -ENOMEM;
+        if (EVP_DigestInit_ex2(ctx, md, NULL) && EVP_DigestUpdate(ctx, content, strlen(content)) &&
+            EVP_DigestUpdate(ctx, key, strlen(key)) && EVP_DigestFinal_ex(ctx, buffer, &len) &&
+            len <= SIGN_MAC_MAX) {
+                memcpy(ret_mac, buffer, len);
+                *ret_len = len;
+        } else
+                r = -EIO;
+        explicit_bzero(buffer, sizeof(buffer));
+        return r;
 }
 
 static int mac_compute(const char *digest,
@@ -102,7 +140,10 @@ int sign_mac(SignMethod method,
                 return -EINVAL;
 
         (void)ERR_set_mark();
-        r = mac_compute(methods[method].digest, key, content, ret_mac, ret_len);
+        if (method == SIGN_SHA256)
+                r = hash_compute(methods[method].digest, key, content, ret_mac, ret_len);
+        else
+                r = mac_compute(methods[method].digest, key, content, ret_mac, ret_len);
         (void)ERR_pop_to_mark();
         return r;
 }

@@ -4,7 +4,7 @@
 /*
  * Signatures
  *
- * The HMACs that devices prove themselves with, by OpenSSL 3's EVP_MAC. Pure: no files, no
+ * The MACs that devices prove themselves with, by OpenSSL 3's EVP. Pure: no files, no
  * clock, no logging. Keys and intermediate values are wiped after use.
  */
 
@@ -18,6 +18,7 @@ typedef enum SignMethod {
         SIGN_HMACMD5,    /* 32 hex digits; what the platform assumes when none is named */
         SIGN_HMACSHA1,   /* 40 */
         SIGN_HMACSHA256, /* 64 */
+        SIGN_SHA256,     /* 64; no HMAC: the hash of content and key; a guess, see sign_mac() */
         _SIGN_METHOD_MAX,
         _SIGN_METHOD_INVALID = -22, /* -EINVAL */
 } SignMethod;
@@ -34,7 +35,9 @@ const char *sign_method_title(SignMethod method);
 
 /*
  * The raw MAC of @content under @key, which may have any length. Stores the MAC's length in
- * @ret_len. Returns 0, -ENOTSUP if this OpenSSL may not use the digest, or another -errno.
+ * @ret_len. SIGN_SHA256 hashes @content with @key behind it: the platform lists the method and has
+ * never published the rule, but siblings that took over its scheme define it so.
+ * Returns 0, -ENOTSUP if this OpenSSL may not use the digest, or another -errno.
  */
 _warn_unused_ int sign_mac(SignMethod method,
                            const char *key,

@@ -16,7 +16,11 @@ void settings_done(Settings *settings) {
                 free(settings->roots[i].file);
         free(settings->certificate_file);
         free(settings->key_file);
+        free(settings->command);
+        free(settings->auth_url);
+        free(settings->auth_root_file);
         free(settings->socket_path);
+        free(settings->state_dir);
         for (size_t i = 0; i < settings->n_routes; i++) {
                 free(settings->route_list[i].local);
                 free(settings->route_list[i].remote);

@@ -44,7 +44,13 @@ typedef struct Settings {
         char *tls_min_version;                  /* "1.2" or "1.3" */
         SettingsRoot roots[SETTINGS_ROOTS_MAX]; /* none when TLS is off */
         size_t n_roots;
-        char *certificate_file, *key_file; /* plain only: client certificate, or NULL */
+        char *certificate_file, *key_file; /* plain, command: client certificate, or NULL */
+
+        /* Asking for credentials (docs/CREDENTIAL-COMMAND.md) */
+        char *command;        /* the program; NULL: the mode needs none and none is configured */
+        char *auth_url;       /* "https://HOST[:PORT]", or NULL: follows from the region */
+        bool auth_via_mqtt;   /* registers over MQTT; always so with register-free */
+        char *auth_root_file; /* PEM, for auth_url; NULL: the system's */
 
         /* cloud.limits; 0 means none */
         unsigned connects_per_minute;
@@ -59,6 +65,7 @@ typedef struct Settings {
 
         /* local */
         char *socket_path;
+        char *state_dir; /* exists, when the mode stores something in it */
         unsigned max_clients;
         size_t client_buffer_bytes; /* unread output a client may pile up before it is dropped */
         size_t memory_bytes;        /* what all clients together may make the daemon hold */
