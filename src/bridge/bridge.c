@@ -347,6 +347,10 @@ Bridge *bridge_free(Bridge *bridge) {
         return NULL;
 }
 
+Link *bridge_link(Bridge *bridge) {
+        return bridge->link;
+}
+
 void bridge_start(Bridge *bridge) {
         link_start(bridge->link, clock_now_usec());
 }

@@ -39,6 +39,9 @@ _warn_unused_ int bridge_new(Bridge **ret,
 /* Answers everyone who still waits, as far as that goes without waiting, and closes. */
 Bridge *bridge_free(Bridge *bridge);
 
+/* For the source of its credentials to answer to. */
+Link *bridge_link(Bridge *bridge);
+
 /* Starts connecting. */
 void bridge_start(Bridge *bridge);
 

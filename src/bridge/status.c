@@ -99,7 +99,7 @@ static void add_cloud(Facts *facts, const StatusSource *source, StatusTexts *tex
                 add_string(facts, "last_refusal", reason_word(link->last_refusal));
                 add_integer(facts, "last_refusal_at", link->last_refusal_wall_msec / 1000);
                 add_string(facts, "last_refusal_message",
-                           sentence(link->last_refusal, "", texts->refusal,
+                           sentence(link->last_refusal, link->last_refusal_detail, texts->refusal,
                                     sizeof(texts->refusal)));
         }
 }

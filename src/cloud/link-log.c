@@ -71,6 +71,7 @@ static LogEvent event_of(const LinkStatus *status, bool was_online) {
         case REASON_REFUSED_CREDENTIALS:
         case REASON_REFUSED_NOT_AUTHORIZED:
         case REASON_REFUSED_OTHER:
+        case REASON_AUTH_REFUSED:
                 return LOG_EVENT_REFUSED;
         /* All others: it depends on what there was. */
         case REASON_NONE:
@@ -87,6 +88,7 @@ static LogEvent event_of(const LinkStatus *status, bool was_online) {
         case REASON_TLS_FAILED:
         case REASON_NO_ANSWER:
         case REASON_BAD_ANSWER:
+        case REASON_AUTH_UNREACHABLE:
         case REASON_CLOSED:
         case REASON_KEEPALIVE_TIMEOUT:
         case REASON_ACK_TIMEOUT:

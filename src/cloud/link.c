@@ -44,7 +44,8 @@ struct Link {
 
         LinkState state;
         uint64_t since_wall_msec;
-        bool closing; /* CLOSED is on its way; no attempt before it */
+        bool closing;  /* CLOSED is on its way; no attempt before it */
+        bool awaiting; /* credentials, while CONNECTING */
 
         /* the attempt, or the connection */
         Credentials credentials;
@@ -64,7 +65,7 @@ struct Link {
         unsigned n_failures, n_short_lives;
         Reason reason, last_refusal;
         uint64_t last_refusal_wall_msec;
-        char detail[sizeof(((TransportEvent *)NULL)->detail)];
+        char detail[REASON_DETAIL_MAX], last_refusal_detail[REASON_DETAIL_MAX];
 
         LinkLog log;
 };
@@ -137,6 +138,7 @@ void link_status(const Link *link, LinkStatus *ret) {
                         .root_file = root ? root->file : NULL,
                         .last_refusal = link->last_refusal,
                         .last_refusal_wall_msec = link->last_refusal_wall_msec,
+                        .last_refusal_detail = link->last_refusal_detail,
                         .session_present = link->session_present,
                         .reason = link->reason,
                         .detail = link->detail,
@@ -231,47 +233,47 @@ static void go_offline(Link *link, Reason reason, const char *detail, uint64_t n
         link->handler->changed(link->userdata);
 }
 
+static void note_refusal(Link *link, Reason reason, const char *detail) {
+        link->last_refusal = reason;
+        link->last_refusal_wall_msec = clock_wall_msec();
+        (void)snprintf(link->last_refusal_detail, sizeof(link->last_refusal_detail), "%s", detail);
+}
+
 static int start_attempt(Link *link) {
         const LinkConfig *config = link->config;
-        Credentials credentials = {0};
-        TransportTarget target;
-        const LinkRoot *root;
-        int r;
-
-        r = credentials_make(config->identity, clock_wall_msec(), &credentials);
-        if (r < 0)
-                return r;
-        credentials_done(&link->credentials);
-        link->credentials = credentials;
-        root = current_root(link);
-        /* A port that the user wrote wins over the roots'. */
-        link->port = root && root->port != 0 && config->identity->port == 0 ? root->port
-                                                                            : credentials.port;
-        target = (TransportTarget){
-                        .host = credentials.host,
+        const Credentials *credentials = &link->credentials;
+        const LinkRoot *root = current_root(link);
+        const TransportTarget target = {
+                        .host = credentials->host,
                         .port = link->port,
-                        .tls = credentials.tls,
+                        .tls = credentials->tls,
                         .root_file = root ? root->file : NULL,
                         .certificate_file = config->certificate_file,
                         .key_file = config->key_file,
-                        .client_id = credentials.client_id,
-                        .username = credentials.username,
-                        .password = credentials.password,
+                        .client_id = credentials->client_id,
+                        .username = credentials->username,
+                        .password = credentials->password,
                         .keepalive_sec = config->keepalive_sec,
                         .timeout_sec = config->connect_timeout_sec,
         };
+
         return link->transport->ops->connect(link->transport, &target, &link->epoch);
 }
 
-static void attempt(Link *link, uint64_t now_usec) {
-        uint64_t wait = rate_wait_usec(&link->connects, now_usec);
+/* Connects with what the source has given. */
+static void use_credentials(Link *link, Credentials *take, uint64_t now_usec) {
+        const LinkRoot *root;
         LinkStatus status;
         int r;
 
-        if (wait > 0) {
-                link->retry_at_usec = now_usec + wait;
-                return;
-        }
+        credentials_done(&link->credentials);
+        link->credentials = *take;
+        *take = (Credentials){0};
+        root = current_root(link);
+        link->port = root && root->port != 0 && !link->credentials.port_fixed
+                                     ? root->port
+                                     : link->credentials.port;
+
         (void)rate_take(&link->connects, now_usec);
         link->n_connects++;
         r = start_attempt(link);
@@ -279,12 +281,49 @@ static void attempt(Link *link, uint64_t now_usec) {
                 go_offline(link, REASON_INTERNAL, r == -ENOMEM ? "out of memory" : "", now_usec);
                 return;
         }
-        link->retry_at_usec = USEC_INFINITY;
         link_status(link, &status);
         link_log_attempt(&status);
+}
+
+static void attempt(Link *link, uint64_t now_usec) {
+        uint64_t wait = rate_wait_usec(&link->connects, now_usec);
+        const LinkSource *source = &link->config->source;
+        _cleanup_(credentials_done) Credentials credentials = {0};
+        int r;
+
+        if (wait > 0) {
+                link->retry_at_usec = now_usec + wait;
+                return;
+        }
+        link->retry_at_usec = USEC_INFINITY;
         /* "Since" stays that of being offline until there is a connection. */
         link->state = LINK_CONNECTING;
+        r = source->get(source->userdata, link->reason, &credentials);
+        if (r > 0)
+                use_credentials(link, &credentials, now_usec);
+        else if (r == 0)
+                link->awaiting = true;
+        else
+                go_offline(link, REASON_INTERNAL,
+                           r == -ENOMEM ? "out of memory" : "no credentials could be made",
+                           now_usec);
         link->handler->changed(link->userdata);
+}
+
+void link_offer(Link *link, Credentials *take, uint64_t now_usec) {
+        if (!link->awaiting)
+                return; /* stopped meanwhile */
+        link->awaiting = false;
+        use_credentials(link, take, now_usec);
+}
+
+void link_deny(Link *link, Reason reason, const char *detail, uint64_t now_usec) {
+        if (!link->awaiting)
+                return;
+        link->awaiting = false;
+        if (reason_class(reason) == REASON_CLASS_REFUSED)
+                note_refusal(link, reason, detail);
+        go_offline(link, reason, detail, now_usec);
 }
 
 void link_start(Link *link, uint64_t now_usec) {
@@ -298,6 +337,7 @@ void link_stop(Link *link) {
         if (link->state == LINK_STOPPING || link->state == LINK_STOPPED)
                 return;
         link->retry_at_usec = USEC_INFINITY;
+        link->awaiting = false;
         link->reason = REASON_STOPPED;
         link->detail[0] = '\0';
         if (!link->closing)
@@ -382,10 +422,8 @@ static void on_event(Link *link, const TransportEvent *event, uint64_t now_usec)
                 on_connected(link, event, now_usec);
                 break;
         case TRANSPORT_FAILED:
-                if (event->code > 0) {
-                        link->last_refusal = event->reason;
-                        link->last_refusal_wall_msec = clock_wall_msec();
-                }
+                if (event->code > 0)
+                        note_refusal(link, event->reason, "");
                 go_offline(link, event->reason, event->detail, now_usec);
                 break;
         case TRANSPORT_LOST:

@@ -40,9 +40,20 @@ typedef struct LinkRoot {
         uint16_t port;
 } LinkRoot;
 
+/* Where the credentials of each attempt come from. */
+typedef struct LinkSource {
+        /*
+         * Asks for fresh ones; @previous is how the last attempt or connection ended. Returns 1
+         * and fills @ret; 0 when link_offer() or link_deny() will be called later, exactly once;
+         * or -errno.
+         */
+        int (*get)(void *userdata, Reason previous, Credentials *ret);
+        void *userdata;
+} LinkSource;
+
 /* All of it is borrowed and must outlive the link. */
 typedef struct LinkConfig {
-        const Identity *identity;
+        LinkSource source;
         const LinkRoot *roots; /* tried in turn while trust fails; the one that works is kept */
         size_t n_roots;        /* 0: TLS without roots of ours can't be; fine for plain TCP */
         const char *certificate_file, *key_file;
@@ -75,6 +86,7 @@ struct LinkStatus {
         const char *detail;  /* more words on the reason; may be empty */
         Reason last_refusal; /* the last CONNACK that was not 0; REASON_NONE if none */
         uint64_t last_refusal_wall_msec;
+        const char *last_refusal_detail;
         uint64_t retry_at_usec; /* monotonic; while LINK_OFFLINE */
         unsigned n_failures;    /* in a row */
         uint64_t n_connects;    /* CONNECTs since start */
@@ -93,6 +105,10 @@ Link *link_free(Link *link);
 void link_release_transport(Link *link);
 
 void link_start(Link *link, uint64_t now_usec);
+
+/* The source's answer: credentials, which are moved out of @take; or why there are none. */
+void link_offer(Link *link, Credentials *take, uint64_t now_usec);
+void link_deny(Link *link, Reason reason, const char *detail, uint64_t now_usec);
 
 /* Disconnects and stays so; the state becomes LINK_STOPPED when that is done. */
 void link_stop(Link *link);

@@ -13,11 +13,9 @@
 
 #include "cloud/transport.h"
 
-#define PROBE_DETAIL_MAX 160U
-
 typedef struct ProbeResult {
         Reason reason;
-        char detail[PROBE_DETAIL_MAX]; /* the system's words; may be empty */
+        char detail[REASON_DETAIL_MAX]; /* the system's words; may be empty */
 } ProbeResult;
 
 /* Looks up host and port. Returns true, or false with the reason. Can take as long as DNS takes. */

@@ -35,6 +35,10 @@ typedef enum Reason {
         REASON_REFUSED_NOT_AUTHORIZED,
         REASON_REFUSED_OTHER,
 
+        /* there are no credentials to connect with */
+        REASON_AUTH_UNREACHABLE,
+        REASON_AUTH_REFUSED,
+
         /* after it was online */
         REASON_CLOSED,
         REASON_KEEPALIVE_TIMEOUT,
@@ -45,6 +49,9 @@ typedef enum Reason {
         REASON_STOPPED,
         _REASON_MAX,
 } Reason;
+
+/* More words on a reason: the system's, the library's or the service's. */
+#define REASON_DETAIL_MAX 320
 
 /* How to go on. */
 typedef enum ReasonClass {

@@ -53,7 +53,8 @@ typedef struct TransportEvent {
         Message *message;
         int code; /* the SUBACK's, or the CONNACK's where the reason came from one */
         bool session_present;
-        char detail[160]; /* the library's or system's words, for people; may be empty */
+        char detail[REASON_DETAIL_MAX]; /* the library's or system's words, for people; may be empty
+                                         */
 } TransportEvent;
 
 typedef struct TransportOps {

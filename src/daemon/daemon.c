@@ -13,6 +13,7 @@
 #include "cloud/tls.h"
 #include "cloud/transport-paho.h"
 #include "config.h"
+#include "daemon/authenticator.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -21,6 +22,7 @@
 
 typedef struct Daemon {
         sd_event *event;
+        Authenticator *authenticator;
         Bridge *bridge;
         BridgeConfig config;
         LinkRoot roots[SETTINGS_ROOTS_MAX];
@@ -46,7 +48,7 @@ static void fill_config(Daemon *daemon, const Settings *s) {
                                      .topics = topics,
                                      .max_payload_bytes = MESSAGE_PAYLOAD_MAX,
                                      .max_subscriptions = s->max_subscriptions},
-                        .link = {.identity = &s->identity,
+                        .link = {.source = authenticator_source(daemon->authenticator),
                                  .roots = daemon->roots,
                                  .n_roots = s->n_roots,
                                  .certificate_file = s->certificate_file,
@@ -111,6 +113,8 @@ static int set_up_loop(Daemon *daemon) {
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
                 if (sigaddset(&blocked, signals[i]) < 0)
                         return -errno;
+        if (sigaddset(&blocked, SIGCHLD) < 0) /* for the credential command's end */
+                return -errno;
         /* Before any thread starts: all inherit it, so the loop gets the signals. */
         r = -pthread_sigmask(SIG_BLOCK, &blocked, NULL);
         if (r < 0)
@@ -178,9 +182,14 @@ static int serve(Daemon *daemon, const Settings *settings) {
         r = set_up_loop(daemon);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the event loop");
+        r = authenticator_new(&daemon->authenticator, daemon->event, settings);
+        if (r < 0)
+                return r;
+        fill_config(daemon, settings);
         r = set_up_bridge(daemon, settings);
         if (r < 0)
                 return r;
+        authenticator_set_link(daemon->authenticator, bridge_link(daemon->bridge));
 
         log_event(LOG_EVENT_STARTED, NULL, 0,
                   "iotlinkd " IOTLINK_VERSION " serves local programs at %s",
@@ -195,8 +204,8 @@ int daemon_run(const Settings *settings) {
         Daemon daemon = {0};
         int r;
 
-        fill_config(&daemon, settings);
         r = serve(&daemon, settings);
+        authenticator_free(daemon.authenticator); /* it speaks to the bridge's link */
         bridge_free(daemon.bridge);
         sd_event_unref(daemon.event);
         if (r == 0)

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three kinds of modes. Signed here: every attempt signs afresh. Granted (https, command): the
+ * command's answer is used until shortly before it ends, by a clock that also counts while the
+ * machine sleeps and that nobody can set; a refusal by the cloud ends it at once. Registered: the
+ * command is run until it has given a secret, which is stored before it is used, and then the
+ * device signs with that for ever.
+ */
+#include "daemon/authenticator.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/command.h"
+#include "daemon/grant.h"
+#include "daemon/registration.h"
+#include "util/clock.h"
+#include "util/file.h"
+#include "util/log.h"
+
+struct Authenticator {
+        sd_event *event;
+        const Settings *settings;
+        Link *link;
+
+        RunningCommand *command;
+        sd_event_source *done; /* frees the command after its last call */
+
+        Grant grant; /* result GRANT_OK while there is one */
+        uint64_t grant_ends_usec;
+
+        char *registration_path; /* for the modes that register */
+        Registration registration;
+};
+
+static bool registers(const Authenticator *a) {
+        return a->settings->identity.mode == AUTH_REGISTER ||
+               a->settings->identity.mode == AUTH_REGISTER_FREE;
+}
+
+static bool is_registered(const Authenticator *a) {
+        return a->settings->identity.mode == AUTH_REGISTER ? a->registration.device_secret != NULL
+                                                           : a->registration.device_token != NULL;
+}
+
+/* Counts while the machine sleeps; no setting of the clock moves it. */
+static uint64_t boot_usec(void) {
+        struct timespec ts;
+
+        if (clock_gettime(CLOCK_BOOTTIME, &ts) < 0)
+                return clock_now_usec();
+        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* A device token that is there once is not given twice: without its file there is no way on. */
+static int load_registration(Authenticator *a) {
+        const Identity *identity = &a->settings->identity;
+        int r;
+
+        r = registration_path(a->settings->state_dir, identity->product_key, identity->device_name,
+                              &a->registration_path);
+        if (r < 0)
+                return r;
+        r = registration_load(a->registration_path, &a->registration);
+        if (r == -ENOENT)
+                return 0;
+        if (r == -EPERM)
+                log_error("Others than its owner can read '%s', which holds this device's secret. "
+                          "Run: chmod 600 '%s'",
+                          a->registration_path, a->registration_path);
+        else if (r == -EBADMSG)
+                log_error("'%s' does not hold what a registration gives. Restore it, or remove it "
+                          "and reset the device in the console to register anew",
+                          a->registration_path);
+        else if (r < 0)
+                (void)log_error_errno(r, "Cannot read '%s'", a->registration_path);
+        return r;
+}
+
+int authenticator_new(Authenticator **ret, sd_event *event, const Settings *settings) {
+        _cleanup_(authenticator_freep) Authenticator *a = calloc(1, sizeof(*a));
+        int r;
+
+        if (!a)
+                return log_error_errno(-ENOMEM, "Cannot set authentication up");
+        a->event = sd_event_ref(event);
+        a->settings = settings;
+        if (registers(a)) {
+                r = load_registration(a);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(a);
+        return 0;
+}
+
+Authenticator *authenticator_free(Authenticator *authenticator) {
+        if (!authenticator)
+                return NULL;
+        sd_event_source_disable_unref(authenticator->done);
+        command_free(authenticator->command);
+        grant_done(&authenticator->grant);
+        registration_done(&authenticator->registration);
+        free(authenticator->registration_path);
+        sd_event_unref(authenticator->event);
+        free(authenticator);
+        return NULL;
+}
+
+void authenticator_set_link(Authenticator *authenticator, Link *link) {
+        authenticator->link = link;
+}
+
+/* What the command is told */
+
+typedef struct Text {
+        char *data;
+        size_t size;
+        FILE *stream;
+} Text;
+
+static void text_done(Text *text) {
+        if (text->stream)
+                (void)fclose(text->stream);
+        if (text->data)
+                explicit_bzero(text->data, text->size);
+        free(text->data);
+}
+
+static void say(Text *text, const char *name, const char *value) {
+        /* Errors of the stream are seen when it is closed. */
+        if (value)
+                (void)fprintf(text->stream, "%s=%s\n", name, value);
+}
+
+static void say_number(Text *text, const char *name, uint64_t value) {
+        (void)fprintf(text->stream, "%s=%" PRIu64 "\n", name, value);
+}
+
+static void say_identity(Text *text, const Identity *identity, const char *client_id) {
+        say(text, "product_key", identity->product_key);
+        say(text, "device_name", identity->device_name);
+        say(text, "client_id", client_id);
+        say(text, "secret", identity->secret);
+        say(text, "sign_method", sign_method_to_string(identity->sign_method));
+        if (identity->timestamp_kind == TIMESTAMP_NOW)
+                say_number(text, "timestamp", clock_wall_msec());
+        else if (identity->timestamp_kind == TIMESTAMP_FIXED)
+                say(text, "timestamp", identity->timestamp);
+        say(text, "region", identity->region);
+        say(text, "instance_id", identity->instance_id);
+        say(text, "host", identity->host);
+        if (identity->port != 0)
+                say_number(text, "port", identity->port);
+}
+
+static int write_request(const Authenticator *a, const char *reason, Text *text) {
+        const Settings *settings = a->settings;
+        const Identity *identity = &settings->identity;
+        _cleanup_(freep) char *client_id = NULL;
+        int r;
+
+        r = identity_client_id(identity, &client_id);
+        if (r == -ENOMEM)
+                return r;
+        text->stream = open_memstream(&text->data, &text->size);
+        if (!text->stream)
+                return -errno;
+        say(text, "protocol", "1");
+        say(text, "auth", auth_mode_to_string(identity->mode));
+        say(text, "reason", reason);
+        say_identity(text, identity, r < 0 ? NULL : client_id);
+        if (registers(a))
+                say(text, "auth_via",
+                    settings->auth_via_mqtt || identity->mode == AUTH_REGISTER_FREE ? "mqtt"
+                                                                                    : "https");
+        say(text, "auth_url", settings->auth_url);
+        say(text, "root_file", settings->auth_root_file);
+        if (settings->n_roots > 0) {
+                say(text, "broker_root_file", settings->roots[0].file);
+                if (settings->roots[0].port != 0)
+                        say_number(text, "broker_port", settings->roots[0].port);
+        }
+        (void)fputc('\n', text->stream);
+        r = ferror(text->stream) ? -ENOMEM : 0;
+        if (fclose(TAKE_PTR(text->stream)) != 0)
+                r = -ENOMEM;
+        return r;
+}
+
+/* What its answer becomes */
+
+/* The signing identity with what was registered in place of what is configured. */
+static int sign_registered(const Authenticator *a, Credentials *ret) {
+        Identity identity = a->settings->identity; /* borrows every string */
+
+        if (identity.mode == AUTH_REGISTER_FREE) {
+                identity.client_id = a->registration.client_id;
+                identity.secret = a->registration.device_token;
+        } else
+                identity.secret = a->registration.device_secret;
+        return credentials_make(&identity, clock_wall_msec(), ret);
+}
+
+static int copy(char **place, const char *value) {
+        if (!value)
+                return 0;
+        *place = strdup(value);
+        return *place ? 0 : -ENOMEM;
+}
+
+static int use_grant(const Authenticator *a, Credentials *ret) {
+        const Identity *identity = &a->settings->identity;
+        _cleanup_(credentials_done) Credentials c = {.tls = identity->tls};
+        const Grant *grant = &a->grant;
+        int r;
+
+        r = grant->host ? copy(&c.host, grant->host) : credentials_host(identity, &c.host);
+        if (r == 0)
+                r = copy(&c.username, grant->username);
+        if (r == 0)
+                r = copy(&c.password, grant->password);
+        if (r == 0)
+                r = grant->client_id ? copy(&c.client_id, grant->client_id)
+                                     : identity_client_id(identity, &c.client_id);
+        if (r < 0)
+                return r;
+        c.port = grant->port != 0 ? grant->port : identity->port;
+        c.port_fixed = c.port != 0;
+        if (c.port == 0)
+                c.port = 1883;
+        *ret = c;
+        c = (Credentials){0};
+        return 0;
+}
+
+static int make(const Authenticator *a, Credentials *ret) {
+        if (registers(a))
+                return sign_registered(a, ret);
+        return use_grant(a, ret);
+}
+
+static bool grant_is_good(const Authenticator *a) {
+        return a->grant.result == GRANT_OK && boot_usec() < a->grant_ends_usec;
+}
+
+static void keep_grant(Authenticator *a, Grant *take) {
+        /* A seventh early, as six days are of seven: there is time for more than one try. */
+        uint64_t use_sec = take->expires_in_sec - take->expires_in_sec / 7;
+
+        a->grant_ends_usec = take->expires_in_sec > 0 ? boot_usec() + use_sec * USEC_PER_SEC
+                                                      : USEC_INFINITY;
+        grant_done(&a->grant);
+        a->grant = *take;
+        *take = (Grant){0};
+}
+
+/* Returns 0 once it is on the disk. */
+static int keep_registration(Authenticator *a, Grant *grant) {
+        Registration registration = {
+                        .device_secret = grant->device_secret,
+                        .client_id = grant->device_token ? grant->client_id : NULL,
+                        .device_token = grant->device_token,
+        };
+        int r;
+
+        r = registration_store(a->registration_path, &registration);
+        if (r < 0)
+                return log_error_errno(r, "Cannot store what the registration gave in '%s'",
+                                       a->registration_path);
+        log_info("Registered; the device's secret is stored in '%s'", a->registration_path);
+        registration_done(&a->registration);
+        a->registration = registration;
+        grant->device_secret = grant->device_token = NULL;
+        if (registration.client_id)
+                grant->client_id = NULL;
+        return 0;
+}
+
+static bool is_complete(const Authenticator *a, const Grant *grant) {
+        switch (a->settings->identity.mode) {
+        case AUTH_REGISTER:
+                return grant->device_secret;
+        case AUTH_REGISTER_FREE:
+                return grant->client_id && grant->device_token;
+        case AUTH_HTTPS:
+                return grant->username && grant->password;
+        case AUTH_DEVICE:
+        case AUTH_MQ_SIGNATURE:
+        case AUTH_MQ_DEVICE:
+        case AUTH_MQ_TOKEN:
+        case AUTH_PLAIN:
+        case AUTH_COMMAND:
+        case _AUTH_MODE_MAX:
+        case _AUTH_MODE_INVALID:
+        default:
+                return true;
+        }
+}
+
+_printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *format, ...) {
+        char detail[REASON_DETAIL_MAX];
+        va_list ap;
+
+        va_start(ap, format);
+        if (vsnprintf(detail, sizeof(detail), format, ap) < 0)
+                detail[0] = '\0';
+        va_end(ap);
+        link_deny(a->link, reason, detail, clock_now_usec());
+}
+
+static void take_grant(Authenticator *a, Grant *grant) {
+        Credentials credentials = {0};
+        int r = 0;
+
+        if (!is_complete(a, grant)) {
+                deny(a, REASON_AUTH_UNREACHABLE, "the credential command's answer is incomplete");
+                return;
+        }
+        if (registers(a))
+                r = keep_registration(a, grant);
+        else
+                keep_grant(a, grant);
+        if (r < 0) {
+                deny(a, REASON_AUTH_UNREACHABLE, "what it gave cannot be stored");
+                return;
+        }
+        r = make(a, &credentials);
+        if (r == 0)
+                link_offer(a->link, &credentials, clock_now_usec());
+        else if (r == -ENOENT)
+                deny(a, REASON_AUTH_REFUSED,
+                     "neither the credential command nor cloud.endpoint says where to connect");
+        else
+                deny(a, REASON_INTERNAL, "no credentials could be made");
+}
+
+static int on_done(sd_event_source *source, void *userdata) {
+        Authenticator *a = userdata;
+
+        (void)source;
+        a->done = sd_event_source_disable_unref(a->done);
+        a->command = command_free(a->command);
+        return 0;
+}
+
+static void on_command_end(const CommandEnd *end, void *userdata) {
+        _cleanup_(grant_done) Grant grant = {0};
+        Authenticator *a = userdata;
+
+        /* Without the source, the command is freed before the next one starts. */
+        if (sd_event_add_defer(a->event, &a->done, on_done, a) < 0)
+                a->done = NULL;
+        if (end->problem) {
+                deny(a, REASON_AUTH_UNREACHABLE, "%s: %s", a->settings->command, end->problem);
+                return;
+        }
+        if (grant_parse(end->output, end->output_size, &grant) < 0) {
+                deny(a, REASON_AUTH_UNREACHABLE,
+                     "%s: its answer is not of the form in docs/CREDENTIAL-COMMAND.md",
+                     a->settings->command);
+                return;
+        }
+        if (grant.result == GRANT_OK)
+                take_grant(a, &grant);
+        else
+                deny(a,
+                     grant.result == GRANT_REFUSED ? REASON_AUTH_REFUSED : REASON_AUTH_UNREACHABLE,
+                     "%s%s%s%s", grant.code ? "code " : "", grant.code ? grant.code : "",
+                     grant.code ? ": " : "", grant.message ? grant.message : "no words why");
+}
+
+static int ask_command(Authenticator *a, const char *reason) {
+        _cleanup_(text_done) Text text = {0};
+        int r;
+
+        r = write_request(a, reason, &text);
+        if (r < 0)
+                return r;
+        a->done = sd_event_source_disable_unref(a->done);
+        a->command = command_free(a->command);
+        r = command_start(&a->command, a->event, a->settings->command, text.data, on_command_end,
+                          a);
+        if (r < 0)
+                return log_error_errno(r, "Cannot run '%s'", a->settings->command);
+        return 0;
+}
+
+static bool was_refused(Reason previous) {
+        return previous == REASON_REFUSED_UNAVAILABLE || previous == REASON_REFUSED_CREDENTIALS ||
+               previous == REASON_REFUSED_NOT_AUTHORIZED;
+}
+
+static int get(void *userdata, Reason previous, Credentials *ret) {
+        Authenticator *a = userdata;
+        const Identity *identity = &a->settings->identity;
+        const char *reason = "start";
+        int r;
+
+        if (!auth_mode_needs_command(identity->mode)) {
+                r = credentials_make(identity, clock_wall_msec(), ret);
+                return r < 0 ? r : 1;
+        }
+        if (registers(a)) {
+                r = is_registered(a) ? sign_registered(a, ret) : ask_command(a, reason);
+                return r < 0 ? r : is_registered(a);
+        }
+        if (a->grant.result == GRANT_OK)
+                reason = was_refused(previous) ? "refused" : "expired";
+        if (was_refused(previous))
+                grant_done(&a->grant);
+        if (!grant_is_good(a))
+                return ask_command(a, reason);
+        r = use_grant(a, ret);
+        return r < 0 ? r : 1;
+}
+
+LinkSource authenticator_source(Authenticator *authenticator) {
+        return (LinkSource){.get = get, .userdata = authenticator};
+}
