@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LABEL_WIDTH_MAX 40U
+
 typedef enum FactKind {
         FACT_PLAIN,
         FACT_TIME,     /* seconds since 1970 */
@@ -14,21 +16,34 @@ typedef enum FactKind {
         FACT_DAYS,
 } FactKind;
 
-static FactKind fact_kind(const char *name) {
-        static const struct {
-                const char *name;
-                FactKind kind;
-        } kinds[] = {
-                        {"since", FACT_TIME},
-                        {"retry_in", FACT_DURATION},
-                        {"uptime", FACT_DURATION},
-                        {"keepalive", FACT_DURATION},
+typedef struct Fact {
+        const char *name;
+        FactKind kind;
+        const char *label; /* NULL: the name with spaces */
+} Fact;
+
+static const Fact *fact_find(const char *name) {
+        static const Fact facts[] = {
+                        {"since", FACT_TIME, NULL},
+                        {"started", FACT_TIME, NULL},
+                        {"retry_in", FACT_DURATION, NULL},
+                        {"keepalive", FACT_DURATION, NULL},
+                        {"root_days", FACT_DAYS, "root expires in"},
+                        {"tls", FACT_PLAIN, "TLS"},
         };
+
+        for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+                if (strcmp(name, facts[i].name) == 0)
+                        return &facts[i];
+        return NULL;
+}
+
+static FactKind fact_kind(const char *name) {
+        const Fact *fact = fact_find(name);
         const char *suffix = strrchr(name, '_');
 
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-                if (strcmp(name, kinds[i].name) == 0)
-                        return kinds[i].kind;
+        if (fact)
+                return fact->kind;
         if (!suffix)
                 return FACT_PLAIN;
         if (strcmp(suffix, "_since") == 0 || strcmp(suffix, "_at") == 0)
@@ -39,11 +54,12 @@ static FactKind fact_kind(const char *name) {
 }
 
 void fact_label(const char *name, char ret[FACT_TEXT_MAX]) {
-        size_t i;
+        const Fact *fact = fact_find(name);
 
-        for (i = 0; name[i] && i < FACT_TEXT_MAX - 1; i++)
-                ret[i] = (char)(name[i] == '_' ? ' ' : name[i]);
-        ret[i] = '\0';
+        (void)snprintf(ret, FACT_TEXT_MAX, "%s", fact && fact->label ? fact->label : name);
+        for (char *p = ret; *p; p++)
+                if (*p == '_' || (unsigned char)*p < ' ' || *p == '\x7f')
+                        *p = ' ';
 }
 
 void fact_time(int64_t seconds, char ret[FACT_TEXT_MAX]) {
@@ -123,11 +139,12 @@ void facts_print(json_t *object, int64_t now, FILE *f) {
         size_t width = 0;
 
         json_object_foreach(object, name, value) {
-                if (!is_protocol(name) && strlen(name) > width)
-                        width = strlen(name);
+                fact_label(name, label);
+                if (!is_protocol(name) && strlen(label) > width)
+                        width = strlen(label);
         }
-        if (width > 40)
-                width = 40;
+        if (width > LABEL_WIDTH_MAX)
+                width = LABEL_WIDTH_MAX;
         json_object_foreach(object, name, value) {
                 if (is_protocol(name))
                         continue;
@@ -137,13 +154,13 @@ void facts_print(json_t *object, int64_t now, FILE *f) {
         }
 }
 
-void facts_print_line(json_t *object, const char *except, int64_t now, FILE *f) {
+void facts_print_line(json_t *object, int64_t now, FILE *f) {
         char label[FACT_TEXT_MAX], text[FACT_TEXT_MAX];
         const char *name;
         json_t *value;
 
         json_object_foreach(object, name, value) {
-                if (is_protocol(name) || strcmp(name, except) == 0)
+                if (is_protocol(name) || strcmp(name, "state") == 0 || strcmp(name, "since") == 0)
                         continue;
                 fact_label(name, label);
                 fact_text(name, value, now, text);

@@ -15,12 +15,12 @@
 
 #include "util/macro.h"
 
-#define FACT_TEXT_MAX 256U
+#define FACT_TEXT_MAX 1024U
 
 /* The value in words; @now is seconds since 1970. Long texts are cut. */
 void fact_text(const char *name, const json_t *value, int64_t now, char ret[FACT_TEXT_MAX]);
 
-/* The name in words: "retry_in" becomes "retry in". */
+/* The name in words: "retry_in" is "retry in". */
 void fact_label(const char *name, char ret[FACT_TEXT_MAX]);
 
 /* "2026-11-21 22:50:01", local time. */
@@ -32,5 +32,5 @@ void fact_duration(int64_t seconds, char ret[FACT_TEXT_MAX]);
 /* Every member (jansson walks only what is not const) but the protocol's own ("op", "id"), a line
  * each, in columns. */
 void facts_print(json_t *object, int64_t now, FILE *f);
-/* The same without @except, on one line: ", reason: closed, retry in: 2 s". */
-void facts_print_line(json_t *object, const char *except, int64_t now, FILE *f);
+/* The same without what every state has, on one line: ", reason: closed, retry in: 2 s". */
+void facts_print_line(json_t *object, int64_t now, FILE *f);

@@ -16,7 +16,7 @@ static void print_state(json_t *state) {
 
         fact_time(now, text);
         (void)printf("%s  %s", text, name ? name : "?");
-        facts_print_line(state, "state", now, stdout);
+        facts_print_line(state, now, stdout);
         (void)putchar('\n');
 }
 

@@ -66,6 +66,19 @@ static void test_long_values_are_cut(void) {
         json_decref(array);
 }
 
+static void check_label(const char *name, const char *expected) {
+        char text[FACT_TEXT_MAX];
+
+        fact_label(name, text);
+        CHECK_STR(text, expected);
+}
+
+static void test_labels(void) {
+        check_label("retry_in", "retry in");
+        check_label("root_days", "root expires in");
+        check_label("a_b\x1b", "a b ");
+}
+
 static void test_times(void) {
         char text[FACT_TEXT_MAX];
 
@@ -85,7 +98,7 @@ static void test_print_shows_what_it_does_not_know(void) {
 
         CHECK(object && f);
         facts_print(object, 0, f);
-        facts_print_line(object, "state", 0, f);
+        facts_print_line(object, 0, f);
         CHECK_INT(fclose(f), 0);
         CHECK_STR(text, "state     online\n"
                         "new fact  7\n"
@@ -99,5 +112,6 @@ TEST_MAIN(TEST(test_durations),
           TEST(test_values),
           TEST(test_control_characters_stay_off_the_terminal),
           TEST(test_long_values_are_cut),
+          TEST(test_labels),
           TEST(test_times),
           TEST(test_print_shows_what_it_does_not_know))

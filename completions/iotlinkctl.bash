@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for iotlinkctl(1)
+
+_iotlinkctl() {
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+        local command='' options='--socket --json --help --version' i
+
+        COMPREPLY=()
+        for ((i = 1; i < COMP_CWORD; i++)); do
+                case ${COMP_WORDS[i]} in
+                status | pub | sub | watch | sign | check)
+                        command=${COMP_WORDS[i]}
+                        break
+                        ;;
+                --socket | --config | -c)
+                        ((i++))
+                        ;;
+                esac
+        done
+
+        case $previous in
+        --socket | --config | -c | --file | -f)
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+                ;;
+        --qos | -q)
+                mapfile -t COMPREPLY < <(compgen -W '0 1' -- "$current")
+                return
+                ;;
+        --wait | -w)
+                mapfile -t COMPREPLY < <(compgen -W 'sent stored delivered' -- "$current")
+                return
+                ;;
+        --ttl | -t | --count | -C)
+                return
+                ;;
+        esac
+
+        case $command in
+        '') options+=' status pub sub watch sign check' ;;
+        pub) options+=' --file --lines --qos --wait --ttl' ;;
+        sub) options+=' --count --verbose --qos' ;;
+        sign) options+=' --config --explain --show-secret' ;;
+        check)
+                options+=' --config'
+                if [[ $current != -* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                        return
+                fi
+                ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+}
+
+complete -o filenames -F _iotlinkctl iotlinkctl
