@@ -383,8 +383,7 @@ static void on_connected(Link *link, const TransportEvent *event, uint64_t now_u
 static void on_lost(Link *link, const TransportEvent *event, uint64_t now_usec) {
         Reason reason = event->reason;
 
-        if (now_usec - link->online_at_usec < TWIN_LIFE_USEC &&
-            ++link->n_short_lives >= TWIN_LIVES)
+        if (now_usec - link->online_at_usec < TWIN_LIFE_USEC && ++link->n_short_lives >= TWIN_LIVES)
                 reason = REASON_TWIN;
         go_offline(link, reason, event->detail, now_usec);
 }
