@@ -14,6 +14,7 @@
 #include "cloud/transport-paho.h"
 #include "config.h"
 #include "daemon/authenticator.h"
+#include "daemon/root-watch.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -24,6 +25,7 @@ typedef struct Daemon {
         sd_event *event;
         Authenticator *authenticator;
         Bridge *bridge;
+        RootWatch *root_watch;
         BridgeConfig config;
         LinkRoot roots[SETTINGS_ROOTS_MAX];
         bool stopping;
@@ -191,6 +193,10 @@ static int serve(Daemon *daemon, const Settings *settings) {
                 return r;
         authenticator_set_link(daemon->authenticator, bridge_link(daemon->bridge));
 
+        r = root_watch_new(&daemon->root_watch, daemon->event, settings);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the watch over the roots");
+
         log_event(LOG_EVENT_STARTED, NULL, 0,
                   "iotlinkd " IOTLINK_VERSION " serves local programs at %s",
                   settings->socket_path);
@@ -205,6 +211,7 @@ int daemon_run(const Settings *settings) {
         int r;
 
         r = serve(&daemon, settings);
+        root_watch_free(daemon.root_watch);
         authenticator_free(daemon.authenticator); /* it speaks to the bridge's link */
         bridge_free(daemon.bridge);
         sd_event_unref(daemon.event);

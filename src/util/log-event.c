@@ -19,6 +19,8 @@ static const LogEventInfo table[_LOG_EVENT_MAX] = {
                                               LOG_WARNING},
                 [LOG_EVENT_CLIENT_REFUSED] = {"client-refused", "c0e90117a55b419792045e7321ae182a",
                                               LOG_WARNING},
+                [LOG_EVENT_ROOT_EXPIRING] = {"root-expiring", "1ca0fb265c7b4754a162e3751ef5ad2b",
+                                             LOG_WARNING},
                 [LOG_EVENT_CONFIG_INVALID] = {"config-invalid", "b5e56c96f47b4f199a7650154daba8a4",
                                               LOG_ERR},
                 [LOG_EVENT_FAILED] = {"failed", "f0627145b8e647b59b1adcdde4383f8b", LOG_CRIT},
