@@ -1,19 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One TCP connection: bytes in and out, with TLS or without, and every way to treat a peer badly below MQTT.
+"""A connection on which MQTT is spoken: bytes to packets, packets to the dialog."""
 
-While a connection is dark (a black hole) nothing is read and what is written is held back. Ending it then is invisible
-to the peer: the socket is closed only when the light comes back, as a network would behave.
-"""
-
-import asyncio
-import itertools
-import socket
-import struct
-
-from . import mqtt, tls
+from . import mqtt
 from .dialog import Dialog
-
-numbers = itertools.count(1)
+from .wire import Wire
 
 PORTAL = (
     b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/login\r\nContent-Type: text/html\r\n"
@@ -21,59 +11,33 @@ PORTAL = (
 )
 
 
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     def __init__(self, platform, kind):
-        self.platform = platform
-        self.kind = kind  # tcp, tls
-        self.number = next(numbers)
-        self.transport = None
-        self.layer = None
+        super().__init__(platform, kind)
+        self.secured = kind == "tls"
         self.decoder = mqtt.Decoder()
         self.dialog = Dialog(self, platform)
-        self.pending = []  # plain bytes of the current burst
-        self.corked = False
-        self.dark = False
-        self.held = []  # bytes for the network that the dark keeps
-        self.ended = None  # the reason, once it is over
-        self.abort = False
-
-    # The network's side
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.platform.connections[self.number] = self
-        peer = transport.get_extra_info("peername")
-        self.note("open", transport=self.kind, peer=f"{peer[0]}:{peer[1]}")
-        self.dialog.start()
-        if self.platform.settings.blackhole:
-            self.darken()
 
     def data_received(self, data):
-        if self.ended:
-            return
-        self.corked = True
-        try:
-            if self.platform.settings.answer == "http":
-                self.transport.write(PORTAL)
-                self.end("answer", "HTTP 302")
-                return
-            plain = self._decrypt(data) if self.kind == "tls" else data
-            if plain:
-                self._packets(plain)
-        finally:
-            self.corked = False
-            self.flush()
+        if self.platform.settings.answer == "http" and not self.ended:
+            self.transport.write(PORTAL)
+            self.end("answer", "HTTP 302")
+        else:
+            super().data_received(data)
 
-    def eof_received(self):
-        self.end("eof")
+    def started(self):
+        self.dialog.start()
 
-    def connection_lost(self, exc):
-        self.end("reset" if exc else "eof", str(exc) if exc else None)
-        self.platform.connections.pop(self.number, None)
+    def stopped(self):
+        self.dialog.stop()
 
-    # Within
+    def ending(self):
+        return {"online": self.dialog.online}
 
-    def _packets(self, plain):
+    def identity(self):
+        return self.dialog.identity
+
+    def spoken(self, plain):
         try:
             for packet in self.decoder.feed(plain):
                 self.dialog.handle(packet)
@@ -84,100 +48,3 @@ class Connection(asyncio.Protocol):
         except mqtt.Malformed as e:
             self.note("violation", rule="malformed", detail=str(e), closed=True)
             self.end("malformed", str(e))
-
-    def _decrypt(self, data):
-        if not self.layer:
-            try:
-                self.layer = tls.Layer(self.platform.tls_context())
-            except (OSError, ValueError) as e:
-                self.end("tls", str(e))
-                return b""
-        layer = self.layer
-        fresh = not layer.established
-        try:
-            plain = layer.feed(data)
-        except tls.Failed as e:
-            self.transport.write(layer.output())
-            self.note("tls-failed", reason=str(e))
-            self.end("tls", str(e))
-            return b""
-        output = layer.output()
-        if fresh and self.platform.settings.refuse_tls:
-            self.transport.write(output[: len(output) // 2])
-            self.note("tls-failed", reason="refused as told")
-            self.end("tls", "refused as told")
-            return b""
-        if output:
-            self._emit(output)
-        if fresh and layer.established:
-            self.note("tls", **layer.describe())
-        if layer.ended:
-            if plain:
-                self._packets(plain)
-            self.end("eof")
-            return b""
-        return plain
-
-    # For the dialog
-
-    def note(self, kind, **members):
-        if self.dialog.identity:
-            members = {"identity": self.dialog.identity, **members}
-        return self.platform.journal.add(kind, conn=self.number, **members)
-
-    def write(self, data):
-        if self.ended:
-            return
-        self.pending.append(data)
-        if not self.corked:
-            self.flush()
-
-    def flush(self):
-        if not self.pending:
-            return
-        data = b"".join(self.pending)
-        self.pending.clear()
-        self._emit(self.layer.encrypt(data) if self.layer else data)
-
-    def _emit(self, data):
-        if self.dark:
-            self.held.append(data)
-        else:
-            self.transport.write(data)
-
-    def end(self, reason, detail=None, abort=False):
-        """Ends the connection, once; the first reason is the one that counts."""
-        if self.ended:
-            return
-        self.flush()
-        self.ended = reason
-        self.abort = abort
-        self.note("disconnect", reason=reason, detail=detail, online=self.dialog.online)
-        self.dialog.stop()
-        if not self.dark:
-            self._shut()
-
-    def _shut(self):
-        if self.abort:
-            # Without lingering, to close is to reset.
-            sock = self.transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.transport.abort()
-        else:
-            self.transport.close()
-
-    def darken(self):
-        if not self.dark and not self.ended:
-            self.dark = True
-            self.transport.pause_reading()
-
-    def lighten(self):
-        if not self.dark:
-            return
-        self.dark = False
-        self.transport.write(b"".join(self.held))
-        self.held.clear()
-        if self.ended:
-            self._shut()
-        else:
-            self.transport.resume_reading()

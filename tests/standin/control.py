@@ -71,12 +71,14 @@ class Standin:
     def __init__(
         self, mode="platform", product_key=SAMPLE["product_key"], device_name=SAMPLE["device_name"],
         device_secret=SAMPLE["device_secret"], tcp_port=0, tls_port=0, state=None, certs=None, verbose=False, log=None,
-        host="127.0.0.1", **settings,
+        host="127.0.0.1", https_port=0, product_secret=None, **settings,
     ):  # fmt: skip
         self.mode = mode
         self.identity = {"product_key": product_key, "device_name": device_name, "device_secret": device_secret}
         self.tcp_port = tcp_port
         self.tls_port = tls_port
+        self.https_port = https_port
+        self.product_secret = product_secret
         self.host = host
         self.verbose = verbose
         self.log = log  # path for its stdout and stderr
@@ -87,6 +89,10 @@ class Standin:
         self.control = None
         self.process = None
         self._own_state = state is None
+
+    @property
+    def auth_url(self):
+        return f"https://{self.host}:{self.https_port}"
 
     @property
     def pid(self):
@@ -104,14 +110,17 @@ class Standin:
         os.makedirs(self.state, mode=0o700, exist_ok=True)
         if self.certs is None:
             self.certs = self._certs_shared()
-        secret = self._file_write("secret", self.identity["device_secret"])
+        secret = self._file_write("secret", self.identity["device_secret"] or "")
         settings = self._file_write("settings", json.dumps(self.settings))
         command = [
             PYTHON, os.path.join(HERE, "platform.py"), "--mode", self.mode, "--host", self.host,
-            "--tcp-port", str(self.tcp_port), "--tls-port", str(self.tls_port), "--state", self.state,
+            "--tcp-port", str(self.tcp_port), "--tls-port", str(self.tls_port),
+            "--https-port", str(self.https_port), "--state", self.state,
             "--certs", self.certs, "--product-key", self.identity["product_key"],
             "--device-name", self.identity["device_name"], "--secret-file", secret, "--settings-file", settings,
         ]  # fmt: skip
+        if self.product_secret is not None:
+            command += ["--product-secret-file", self._file_write("product-secret", self.product_secret)]
         # Its output goes to a file: a pipe that nobody reads would fill up and stop it.
         self.log = self.log or os.path.join(self.state, "log")
         reader, writer = os.pipe()
@@ -133,7 +142,7 @@ class Standin:
                 words = f.read()[-2000:]
             self.stop()
             raise ControlError(f"the stand-in did not start: {words}") from None
-        self.tcp_port, self.tls_port = ready["tcp_port"], ready["tls_port"]
+        self.tcp_port, self.tls_port, self.https_port = (ready[f"{kind}_port"] for kind in ("tcp", "tls", "https"))
         self.ca_file, self.control = ready["ca_file"], ready["control"]
 
     def stop(self, keep=False):
@@ -156,11 +165,46 @@ class Standin:
     def set(self, **settings):
         self._call("set", changes=settings)
 
-    def add_identity(self, product_key, device_name, device_secret):
-        self._call("add_identity", product_key=product_key, device_name=device_name, device_secret=device_secret)
+    def add_product(self, product_key, product_secret, dynamic=True):
+        self._call("add_product", product_key=product_key, product_secret=product_secret, dynamic=dynamic)
+
+    def add_identity(self, product_key, device_name, device_secret=None, **state):
+        self._call(
+            "add_identity", product_key=product_key, device_name=device_name, device_secret=device_secret, **state
+        )
 
     def remove_identity(self, product_key, device_name):
         self._call("remove_identity", product_key=product_key, device_name=device_name)
+
+    def reset_device(self, product_key, device_name):
+        self._call("reset_device", product_key=product_key, device_name=device_name)
+
+    def device(self, product_key=None, device_name=None):
+        return self._call(
+            "device", product_key=product_key or self.identity["product_key"],
+            device_name=device_name or self.identity["device_name"],
+        )  # fmt: skip
+
+    def drop_iot_tokens(self):
+        self._call("drop_iot_tokens")
+
+    def add_token(self, token, type_, seconds, resources=None):
+        self._call("add_token", token=token, type=type_, seconds=seconds, resources=resources)
+
+    def revoke_token(self, token):
+        self._call("revoke_token", token=token)
+
+    def invalidate_tokens(self, code, type_="RW"):
+        return self._call("invalidate_tokens", code=code, type=type_)
+
+    def secrets(self):
+        return self._call("secrets")
+
+    def advance(self, seconds):
+        self._call("advance", seconds=seconds)
+
+    def now(self):
+        return self._call("now")
 
     def publish(self, topic, payload=b"", qos=1, force=False):
         payload = payload.encode() if isinstance(payload, str) else payload
@@ -245,6 +289,8 @@ def main():
     wait.add_argument("--timeout", type=float, default=10)
     events = sub.add_parser("events", help="what happened")
     events.add_argument("kind", nargs="?")
+    advance = sub.add_parser("advance", help="push the stand-in's clock")
+    advance.add_argument("seconds", type=float)
     for op in ("kick", "cut", "stats", "mark", "stop"):
         sub.add_parser(op)
     args = p.parse_args()
@@ -258,6 +304,8 @@ def main():
         match = match_export(settings_parse(args.match))
         request = {"kind": args.kind, "match": match, "after": args.after, "timeout": args.timeout}
         request["wait"] = args.timeout + 30
+    elif args.op == "advance":
+        request = {"seconds": args.seconds}
     elif args.op == "events":
         request = {"kind": args.kind}
     else:

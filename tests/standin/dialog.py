@@ -6,8 +6,9 @@ is different: the excess publishes vanish without a word, as they do on the plat
 """
 
 import asyncio
+import json
 
-from . import mqtt, signing, topics
+from . import admission, mqtt, mqtokens, registration, signing, topics
 
 GARBAGE = b"\x00\x05\xff\xfe\x80not MQTT at all\r\n\xf5\xc0\xde" * 3
 QOS2_TYPES = (mqtt.PUBREC, mqtt.PUBREL, mqtt.PUBCOMP)
@@ -20,7 +21,9 @@ class Dialog:
         self.settings = platform.settings
         self.loop = asyncio.get_running_loop()
         self.identity = None  # what the client says it is; true once online
+        self.admission = None
         self.device = None  # (product_key, device_name) on the platform
+        self.watch = None  # over tokens, where they rule
         self.account = None
         self.session = None
         self.online = False
@@ -28,6 +31,7 @@ class Dialog:
         self.waiting = []  # packets that came before a delayed CONNACK
         self.last = self.loop.time()
         self.timers = set()
+        self.at_end = []  # to be called
         self.withheld = 0
         self.handlers = {
             mqtt.CONNECT: self._second_connect,
@@ -46,12 +50,17 @@ class Dialog:
         for timer in self.timers:
             timer.cancel()
         self.timers.clear()
+        for function in self.at_end:
+            function()
+        self.at_end.clear()
         if self.session and self.session.link is self.link:
             self.platform.session_release(self.session)
         self.online = False
 
     def handle(self, packet):
         self.last = self.loop.time()
+        if self.online and self.admission.gift and registration.offends(self, packet):
+            return
         if self.online and packet.type in self.handlers:
             self.handlers[packet.type](packet)
         elif self.connect is None:
@@ -59,7 +68,7 @@ class Dialog:
                 raise mqtt.Malformed(f"{mqtt.NAMES[packet.type]} before CONNECT")
             self._connect(packet)
         elif packet.type in QOS2_TYPES:
-            self._violation("qos2", mqtt.NAMES[packet.type], close=True)
+            self.violation("qos2", mqtt.NAMES[packet.type], close=True)
         elif packet.type == mqtt.CONNECT:
             self._second_connect(packet)
         else:
@@ -75,7 +84,7 @@ class Dialog:
         if not self._rate_connect():
             return
         if packet.will_topic is not None and self.settings.mode == "platform":
-            if self._violation("will", f"will for {packet.will_topic}"):
+            if self.violation("will", f"will for {packet.will_topic}"):
                 return
         refusal = self._verdict(packet)
         if self.settings.answer == "garbage":
@@ -99,7 +108,7 @@ class Dialog:
         limit = self.settings.connects_per_minute
         if self.account.connects.allow(limit, self.loop.time()):
             return True
-        return not self._violation("connect-rate", f"more than {limit} CONNECTs in a minute")
+        return not self.violation("connect-rate", f"more than {limit} CONNECTs in a minute")
 
     def _verdict(self, packet):
         """Returns None when the client may come in, else (code, reason)."""
@@ -111,10 +120,12 @@ class Dialog:
                     self.settings.connack = self.settings.connack_count = None
             return forced, "as told"
         try:
-            self._keepalive_check(packet.keepalive)
-            self.identity, self.device = self.platform.authenticate(packet, self.link.kind)
+            if self.settings.mode != "platform" or not admission.registers(packet.client_id):
+                self._keepalive_check(packet.keepalive)
+            self.admission = self.platform.admit(packet, self.link.kind)
         except signing.Refused as e:
             return e.code, e.reason
+        self.identity, self.device = self.admission.identity, self.admission.device
         return None
 
     def _keepalive_check(self, keepalive):
@@ -139,14 +150,42 @@ class Dialog:
 
     def _accept(self):
         packet = self.connect
-        self.session, present = self.platform.session_take(self.identity, self.link, packet.clean)
+        gift, present = self.admission.gift, False
+        if gift:
+            self.session = registration.session_new(self.identity, self.link, self.platform.journal)
+        else:
+            self.session, present = self.platform.session_take(self.identity, self.link, packet.clean)
         self.session.window = self.settings.unacknowledged
         self.online = True
-        self.link.note("connack", code=0, session_present=present, reason=None)
+        self.link.note("connack", code=0, session_present=present, reason=None, how=self.admission.how)
         self.link.write(mqtt.connack(0, present))
         self.session.resume()
         if packet.keepalive:
             self._keepalive_watch()
+        if gift:
+            registration.begin(self)
+        if self.admission.grants is not None:
+            self._tokens_watch()
+
+    def _tokens_watch(self):
+        ahead = self.settings.token_notice
+        self.watch = mqtokens.Watch(
+            self.platform.vault, self.admission.grants, ahead, self._token_notice, self._token_close
+        )
+        self.at_end.append(self.watch.stop)
+
+    def _token_notice(self, topic, body):
+        self.session.deliver(topic, json.dumps(body).encode(), 0)
+        self.link.note("token-notice", topic=topic, **body)
+
+    def _token_close(self, detail):
+        self.link.end("token", detail)
+
+    def _token_upload(self, packet):
+        type_ = self.watch.upload(packet.payload)
+        self.link.note("token-upload", type=type_, taken=type_ is not None, mid=packet.mid)
+        if type_ and packet.qos:
+            self._acknowledge(packet.mid, self._puback_how())
 
     def _connect_missing(self):
         if not self.connect:
@@ -162,10 +201,15 @@ class Dialog:
     # Conversation
 
     def _second_connect(self, _packet):
-        self._violation("second-connect", "CONNECT on a connection that had one", close=True)
+        self.violation("second-connect", "CONNECT on a connection that had one", close=True)
 
     def _publish(self, packet):
-        if self._publish_offends(packet) or self._publish_excess(packet):
+        if self._publish_offends(packet):
+            return
+        if self.watch and packet.topic == mqtokens.UPLOAD:
+            self._token_upload(packet)
+            return
+        if self.watch and not self.watch.allows("W", packet.topic) or self._publish_excess(packet):
             return
         settings = self.settings
         if settings.cut_after:
@@ -187,30 +231,30 @@ class Dialog:
         s = self.settings
         size = len(packet.topic.encode())
         if packet.qos == 2:
-            self._violation("qos2", f"PUBLISH to {packet.topic}", close=True)
+            self.violation("qos2", f"PUBLISH to {packet.topic}", close=True)
             return True
-        if packet.retain and s.mode == "platform" and self._violation("retain", f"PUBLISH to {packet.topic}"):
+        if packet.retain and s.mode == "platform" and self.violation("retain", f"PUBLISH to {packet.topic}"):
             return True
-        if s.topic_bytes and size > s.topic_bytes and self._violation("topic-length", f"{size} bytes"):
+        if s.topic_bytes and size > s.topic_bytes and self.violation("topic-length", f"{size} bytes"):
             return True
         slashes = packet.topic.count("/")
-        if s.topic_slashes and slashes > s.topic_slashes and self._violation("topic-depth", f"{slashes} slashes"):
+        if s.topic_slashes and slashes > s.topic_slashes and self.violation("topic-depth", f"{slashes} slashes"):
             return True
         if self.device and not topics.belongs(packet.topic, *self.device):
-            if self._violation("topic-foreign", packet.topic):
+            if self.violation("topic-foreign", packet.topic):
                 return True
         size = len(packet.payload)
-        if s.payload_max and size > s.payload_max and self._violation("payload", f"{size} bytes"):
+        if s.payload_max and size > s.payload_max and self.violation("payload", f"{size} bytes"):
             return True
         return bool(packet.qos) and self._unacknowledged_offend(packet)
 
     def _unacknowledged_offend(self, packet):
         open_ = self.session.unacknowledged
         if packet.mid in open_:
-            return not packet.dup and self._violation("mid-reuse", f"{packet.mid} is still unacknowledged")
+            return not packet.dup and self.violation("mid-reuse", f"{packet.mid} is still unacknowledged")
         limit = self.settings.unacknowledged
         if limit and len(open_) >= limit:
-            return self._violation("unacknowledged", f"more than {limit}")
+            return self.violation("unacknowledged", f"more than {limit}")
         return False
 
     def _publish_excess(self, packet):
@@ -262,8 +306,10 @@ class Dialog:
     def _subscribe(self, packet):
         limit = self.settings.filters_per_subscribe
         if limit and len(packet.filters) > limit:
-            if self._violation("filters", f"{len(packet.filters)} in one SUBSCRIBE, more than {limit}"):
+            if self.violation("filters", f"{len(packet.filters)} in one SUBSCRIBE, more than {limit}"):
                 return
+        if self.watch and not all(self.watch.allows("R", filter_) for filter_, _ in packet.filters):
+            return
         codes = [self._subscribe_one(filter_, qos) for filter_, qos in packet.filters]
         self.link.note("subscribe", mid=packet.mid, filters=[list(f) for f in packet.filters], codes=codes)
         self.link.write(mqtt.suback(packet.mid, codes))
@@ -305,7 +351,7 @@ class Dialog:
 
     # Help
 
-    def _violation(self, rule, detail, close=None):
+    def violation(self, rule, detail, close=None):
         """Returns whether the connection was closed for it."""
         closed = self.settings.on_violation == "close" if close is None else close
         self.link.note("violation", rule=rule, detail=detail, closed=closed)

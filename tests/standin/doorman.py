@@ -3,6 +3,7 @@
 
 import asyncio
 import base64
+import dataclasses
 import json
 
 from . import journal
@@ -39,11 +40,42 @@ class Doorman:
     async def do_set(self, changes):
         await self.platform.set(changes)
 
-    async def do_add_identity(self, product_key, device_name, device_secret):
-        self.platform.devices[product_key, device_name] = device_secret
+    async def do_add_product(self, product_key, product_secret, dynamic=True):
+        self.platform.registry.product_add(product_key, product_secret, dynamic)
+
+    async def do_add_identity(self, product_key, device_name, device_secret=None, **state):
+        self.platform.registry.device_add(product_key, device_name, device_secret, **state)
 
     async def do_remove_identity(self, product_key, device_name):
-        self.platform.devices.pop((product_key, device_name), None)
+        self.platform.registry.devices.pop((product_key, device_name), None)
+
+    async def do_reset_device(self, product_key, device_name):
+        self.platform.registry.reset(product_key, device_name)
+
+    async def do_device(self, product_key, device_name):
+        device = self.platform.registry.device(product_key, device_name)
+        return device and dataclasses.asdict(device)
+
+    async def do_drop_iot_tokens(self):
+        self.platform.registry.iot_tokens.clear()
+
+    async def do_add_token(self, token, type, seconds, resources=None):  # pylint: disable=redefined-builtin
+        self.platform.vault.add(token, type, seconds, resources)
+
+    async def do_revoke_token(self, token):
+        self.platform.token_revoke(token)
+
+    async def do_invalidate_tokens(self, code, type):  # pylint: disable=redefined-builtin
+        return self.platform.token_invalid(code, type)
+
+    async def do_secrets(self):
+        return self.platform.secrets()
+
+    async def do_advance(self, seconds):
+        self.platform.clock.advance(seconds)
+
+    async def do_now(self):
+        return self.platform.clock.now()
 
     async def do_publish(self, topic, payload_b64, qos, force=False):
         if qos not in (0, 1):

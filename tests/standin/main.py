@@ -21,11 +21,13 @@ def arguments_parse():
     p.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     p.add_argument("--tcp-port", type=int, default=0, help="0: any free port; -1: none")
     p.add_argument("--tls-port", type=int, default=0, help="0: any free port; -1: none")
+    p.add_argument("--https-port", type=int, default=0, help="the same for the authentication services")
     p.add_argument("--state", help="folder for the control socket and the certificates (default: a temporary one)")
     p.add_argument("--certs", help="folder of certificates, made when missing (default: STATE/certs)")
     p.add_argument("--product-key", default="a1X2bEnP82z")
     p.add_argument("--device-name", default="example1")
-    p.add_argument("--secret-file", help="file with the device's secret")
+    p.add_argument("--secret-file", help="file with the device's secret; empty: known, but without one")
+    p.add_argument("--product-secret-file", help="file with the product's secret, for registration")
     p.add_argument("--settings-file", help="JSON object of settings, see README.md")
     p.add_argument("--ready-fd", type=int, default=1, help="where the ready line goes (default: stdout)")
     p.add_argument("--verbose", action="store_true", help="one line per event on stdout")
@@ -52,11 +54,14 @@ async def run(args, state):
     certs.make(certs_dir)
     platform = Platform(args.mode, args.host, certs_dir, text_print if args.verbose else None)
     if args.secret_file:
-        platform.devices[args.product_key, args.device_name] = file_read(args.secret_file)
+        platform.registry.device_add(args.product_key, args.device_name, file_read(args.secret_file) or None)
+    if args.product_secret_file:
+        platform.registry.product_add(args.product_key, file_read(args.product_secret_file))
     if args.settings_file:
         settings = json.loads(file_read(args.settings_file))
         platform.settings.set(settings)
-    await platform.listen(*(None if p < 0 else p for p in (args.tcp_port, args.tls_port)))
+    ports = {"tcp": args.tcp_port, "tls": args.tls_port, "https": args.https_port}
+    await platform.listen(**{kind: None if port < 0 else port for kind, port in ports.items()})
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -68,7 +73,8 @@ async def run(args, state):
     door = await Doorman(platform, stop).listen(control)
 
     ready = {
-        "ready": True, "tcp_port": platform.ports.get("tcp"), "tls_port": platform.ports.get("tls"), "control": control,
+        "ready": True, "tcp_port": platform.ports.get("tcp"), "tls_port": platform.ports.get("tls"),
+        "https_port": platform.ports.get("https"), "control": control,
         "ca_file": os.path.join(certs_dir, certs.CA_FILE), "certs": certs_dir, "pid": os.getpid(),
     }  # fmt: skip
     ready_tell(args.ready_fd, ready)

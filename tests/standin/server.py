@@ -7,12 +7,16 @@ import os
 import random
 import socket
 
-from . import certs, signing, tls
+from . import certs, mqtokens, signing, tls
+from .admission import Admission, Gate
+from .clock import Clock
 from .connection import Connection
 from .journal import Journal
 from .rates import Window
+from .registry import Registry
 from .session import Session
 from .settings import Settings
+from .web import WebConnection
 
 # Below the range the kernel takes for outgoing connections: a port given up for a while can't be taken by a client, and
 # a client that keeps trying can't meet itself on it.
@@ -52,11 +56,14 @@ class Platform:
         self.settings = Settings(mode)
         self.host = host
         self.certs_dir = certs_dir
+        self.clock = Clock()
         self.journal = Journal(verbose)
-        self.ports = {}  # tcp, tls: port
+        self.ports = {}  # tcp, tls, https: port
         self.listeners = {}
         self.connections = {}
-        self.devices = {}  # (product_key, device_name): secret
+        self.registry = Registry(self.clock)
+        self.gate = Gate(self.registry, self.settings)
+        self.vault = mqtokens.Vault(self.clock)
         self.accounts = collections.defaultdict(Account)
         self.sessions = {}
         self.traffic = collections.Counter()
@@ -64,28 +71,29 @@ class Platform:
 
     # Listening
 
-    async def listen(self, tcp_port=0, tls_port=0):
-        """A port of None leaves that listener out."""
-        for kind, port in (("tcp", tcp_port), ("tls", tls_port)):
+    async def listen(self, **ports):
+        """tcp, tls, https: 0 is any free port, None leaves that listener out."""
+        for kind, port in ports.items():
             if port is not None:
                 await self._listen_one(kind, port)
 
     async def _listen_one(self, kind, port):
         sock = socket_bind(self.host, port)
         self.ports[kind] = sock.getsockname()[1]
+        made = WebConnection if kind == "https" else Connection
         loop = asyncio.get_running_loop()
-        self.listeners[kind] = await loop.create_server(lambda: Connection(self, kind), sock=sock)
+        self.listeners[kind] = await loop.create_server(lambda: made(self, kind), sock=sock)
 
-    def close_listeners(self):
-        for listener in self.listeners.values():
-            listener.close()
-        self.listeners.clear()
+    def close_listeners(self, *kinds):
+        for kind in kinds or tuple(self.listeners):
+            if kind in self.listeners:
+                self.listeners.pop(kind).close()
 
-    def tls_context(self):
+    def tls_context(self, cert):
         s = self.settings
-        key = (s.cert, s.tls_min, s.tls_max)
+        key = (cert, s.tls_min, s.tls_max)
         if key not in self.contexts:
-            path = os.path.join(self.certs_dir, s.cert)
+            path = os.path.join(self.certs_dir, cert)
             client_ca = os.path.join(self.certs_dir, certs.CA_FILE)
             self.contexts[key] = tls.context_new(path + ".pem", path + ".key", client_ca, s.tls_min, s.tls_max)
         return self.contexts[key]
@@ -95,28 +103,33 @@ class Platform:
     def account(self, identity):
         return self.accounts[identity]
 
-    def authenticate(self, packet, transport):
-        """Returns (identity, device or None) or raises signing.Refused."""
+    def admit(self, packet, transport):
+        """Returns an Admission or raises signing.Refused."""
         s = self.settings
         if s.mode == "platform":
-            _, _, device_name, product_key = signing.device_check(
-                packet.client_id, packet.username, packet.password, transport, self._secret, s.auth_code
-            )
-            return f"{device_name}&{product_key}", (product_key, device_name)
+            return self.gate.admit(packet, transport)
         if s.mode == "mq":
-            signing.mq_check(
-                packet.client_id, packet.username, packet.password,
-                s.access_key, s.access_secret or "", s.instance_id, s.auth_code,
-            )  # fmt: skip
-            return packet.client_id, None
+            return self._admit_mq(packet)
         if s.users and s.users.get(packet.username) != (packet.password or b"").decode("utf-8", "replace"):
             raise signing.Refused(s.auth_code, "wrong username or password")
         if not packet.client_id and not packet.clean:
             raise signing.Refused(2, "empty client identifier with a kept session")
-        return packet.client_id or f"anonymous-{id(packet):x}", None
+        return Admission(packet.client_id or f"anonymous-{id(packet):x}", "plain")
 
-    def _secret(self, product_key, device_name):
-        return self.devices.get((product_key, device_name))
+    def _admit_mq(self, packet):
+        s = self.settings
+        signing.mq_client_id_check(packet.client_id)
+        kind, key, instance = signing.mq_username_parse(packet.username)
+        grants = None
+        if kind == "Token":
+            signing.mq_account_check(key, instance, s.access_key, s.instance_id, s.auth_code)
+            grants = self.vault.grants(packet.password, s.auth_code)
+        else:
+            signing.mq_check(
+                packet.client_id, packet.username, packet.password,
+                s.access_key, s.access_secret or "", s.instance_id, s.auth_code,
+            )  # fmt: skip
+        return Admission(packet.client_id, kind, grants=grants)
 
     def session_take(self, identity, link, clean):
         """Makes @link the one connection of @identity. Returns (session, whether there was a kept one)."""
@@ -156,18 +169,40 @@ class Platform:
     # For the control
 
     async def set(self, changes):
-        before = (self.settings.blackhole, self.settings.refuse)
+        before = dict(self.settings.__dict__)
         self.settings.set(changes)
-        after = (self.settings.blackhole, self.settings.refuse)
         hidden = ("users", "access_secret")
         self.journal.add("set", changes={k: v for k, v in changes.items() if k not in hidden})
-        if after[0] != before[0]:
+        if self.settings.blackhole != before["blackhole"]:
             for connection in list(self.connections.values()):
-                connection.darken() if after[0] else connection.lighten()
-        if after[1] and not before[1]:
-            self.close_listeners()
-        elif before[1] and not after[1]:
-            await self.listen(self.ports.get("tcp"), self.ports.get("tls"))
+                connection.darken() if self.settings.blackhole else connection.lighten()
+        for name, kinds in (("refuse", ("tcp", "tls")), ("http_refuse", ("https",))):
+            refuse = getattr(self.settings, name)
+            if refuse and not before[name]:
+                self.close_listeners(*kinds)
+            elif before[name] and not refuse:
+                await self.listen(**{kind: self.ports.get(kind) for kind in kinds})
+
+    def token_revoke(self, text):
+        token = self.vault.tokens[text]
+        token.revoked = True
+        for watch in self._watches():
+            watch.revoked(token)
+
+    def token_invalid(self, code, type_):
+        """Tells every connection that lives on tokens, and closes it. Returns how many those were."""
+        watches = self._watches()
+        for watch in watches:
+            watch.invalid(code, type_)
+        return len(watches)
+
+    def _watches(self):
+        dialogs = [s.link.dialog for s in self.sessions.values() if s.link]
+        return [d.watch for d in dialogs if d.watch]
+
+    def secrets(self):
+        found = {*self.registry.secrets(), *self.vault.tokens, self.settings.access_secret}
+        return sorted(found - {None, ""})
 
     def cut(self, detail="as told", reset=False, reason="cut"):
         """Returns how many connections that ended."""

@@ -67,8 +67,21 @@ def content_build(id_, device_name, product_key, timestamp=None):
     return "".join(name + fields[name] for name in sorted(fields))
 
 
+def register_content(device_name, product_key, random):
+    return f"deviceName{device_name}productKey{product_key}random{random}"
+
+
 def digest_hex(method, secret, content):
     return hmac.new(secret.encode(), content.encode(), METHODS[method]).hexdigest()
+
+
+def password_hex(password, method):
+    """Returns the digits in lower case."""
+    size = METHODS[method]().digest_size * 2
+    text = (password or b"").decode("latin-1")
+    if not re.fullmatch(r"[0-9A-Fa-f]{%d}" % size, text):
+        raise Refused(4, f"password is not the {size} hex digits of {method}")
+    return text.lower()
 
 
 def params_check(params, transport):
@@ -92,16 +105,12 @@ def device_check(client_id, username, password, transport, secret_of, auth_code=
     id_, params = client_id_parse(client_id)
     method = params_check(params, transport)
     device_name, product_key = username_parse(username)
-    size = METHODS[method]().digest_size * 2
-    text = (password or b"").decode("latin-1")
-    if not re.fullmatch(r"[0-9A-Fa-f]{%d}" % size, text):
-        raise Refused(4, f"password is not the {size} hex digits of {method}")
-
+    text = password_hex(password, method)
     secret = secret_of(product_key, device_name)
     if secret is None:
         raise Refused(auth_code, "unknown device")
     content = content_build(id_, device_name, product_key, params.get("timestamp"))
-    if not hmac.compare_digest(digest_hex(method, secret, content), text.lower()):
+    if not hmac.compare_digest(digest_hex(method, secret, content), text):
         raise Refused(auth_code, "wrong signature")
     return id_, params, device_name, product_key
 
@@ -110,24 +119,37 @@ def mq_signature(secret, client_id):
     return base64.b64encode(hmac.new(secret.encode(), client_id.encode(), hashlib.sha1).digest())
 
 
-def mq_check(client_id, username, password, access_key, access_secret, instance_id, auth_code=5):
-    """Returns the kind of credential (Signature, DeviceCredential) or raises Refused."""
+def mq_client_id_check(client_id):
     group, at, device = client_id.partition("@@@")
     if len(client_id) > ID_MAX or not at or not device or not re.fullmatch(r"GID_[A-Za-z0-9_-]+", group):
         raise Refused(2, "clientId is not GID_<group>@@@<device> of at most 64 characters")
+
+
+def mq_username_parse(username):
+    """Returns (kind, access key, instance)."""
     parts = (username or "").split("|")
-    if len(parts) != 3 or parts[0] not in ("Signature", "DeviceCredential"):
-        raise Refused(4, "username is not Signature|AccessKeyId|InstanceId or DeviceCredential|...")
-    kind, key, instance = parts
-    if kind == "DeviceCredential" and not key.startswith("DC."):
+    if len(parts) != 3 or parts[0] not in ("Signature", "DeviceCredential", "Token"):
+        raise Refused(4, "username is not Signature|AccessKeyId|InstanceId, DeviceCredential|... or Token|...")
+    if parts[0] == "DeviceCredential" and not parts[1].startswith("DC."):
         raise Refused(4, "a device's access key begins with DC.")
+    return parts
+
+
+def mq_account_check(key, instance, access_key, instance_id, auth_code=5):
+    if key != access_key or instance != instance_id:
+        raise Refused(auth_code, "unknown access key or instance")
+
+
+def mq_check(client_id, username, password, access_key, access_secret, instance_id, auth_code=5):
+    """Returns the kind of credential (Signature, DeviceCredential) or raises Refused."""
+    mq_client_id_check(client_id)
+    kind, key, instance = mq_username_parse(username)
     try:
         if len(base64.b64decode(password or b"", validate=True)) != hashlib.sha1().digest_size:
             raise Refused(4, "password is not Base64 of 20 bytes")
     except binascii.Error as e:
         raise Refused(4, "password is not Base64") from e
-    if key != access_key or instance != instance_id:
-        raise Refused(auth_code, "unknown access key or instance")
+    mq_account_check(key, instance, access_key, instance_id, auth_code)
     if not hmac.compare_digest(mq_signature(access_secret, client_id), password):
         raise Refused(auth_code, "wrong signature")
     return kind
