@@ -17,7 +17,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # What needs no permission: the C library and the kernel.
 FREE = re.compile(r'(arpa|linux|net|netinet|sys)/\w+\.h|'
                   r'(assert|ctype|dirent|endian|errno|fcntl|fnmatch|getopt|glob|grp|inttypes|'
-                  r'limits|locale|math|netdb|poll|pthread|pwd|sched|search|setjmp|signal|'
+                  r'libgen|limits|locale|math|netdb|poll|pthread|pwd|sched|search|setjmp|signal|spawn|'
                   r'stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|'
                   r'string|strings|sysexits|syslog|termios|threads|time|unistd|wchar)\.h')
 
