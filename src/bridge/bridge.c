@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 #include "bridge/status.h"
 #include "cloud/tls.h"
@@ -98,6 +99,8 @@ static void on_link_unsubscribed(void *userdata, uint64_t token) {
 static void on_link_message(void *userdata, Message *message) {
         Bridge *bridge = userdata;
 
+        if (bridge->config->notice && strncmp(message_topic(message), "$SYS/", 5) == 0)
+                bridge->config->notice(bridge->config->notice_userdata, message);
         downlink_on_message(bridge->downlink, message, clock_now_usec());
 }
 

@@ -23,6 +23,10 @@ typedef struct BridgeConfig {
         LinkConfig link;
         LocalLimits local;
         const char *version;
+
+        /* Called for what the cloud says about the connection itself ("$SYS/..."), if not NULL. */
+        void (*notice)(void *userdata, const Message *message);
+        void *notice_userdata;
 } BridgeConfig;
 
 /*

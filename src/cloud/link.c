@@ -310,6 +310,10 @@ static void attempt(Link *link, uint64_t now_usec) {
         link->handler->changed(link->userdata);
 }
 
+bool link_awaits(const Link *link) {
+        return link->awaiting;
+}
+
 void link_offer(Link *link, Credentials *take, uint64_t now_usec) {
         if (!link->awaiting)
                 return; /* stopped meanwhile */

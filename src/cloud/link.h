@@ -110,6 +110,9 @@ void link_start(Link *link, uint64_t now_usec);
 void link_offer(Link *link, Credentials *take, uint64_t now_usec);
 void link_deny(Link *link, Reason reason, const char *detail, uint64_t now_usec);
 
+/* Whether an attempt waits for the source's answer. */
+bool link_awaits(const Link *link);
+
 /* Disconnects and stays so; the state becomes LINK_STOPPED when that is done. */
 void link_stop(Link *link);
 

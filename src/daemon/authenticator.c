@@ -17,10 +17,14 @@
 
 #include "daemon/command.h"
 #include "daemon/grant.h"
+#include "daemon/mq-token.h"
 #include "daemon/registration.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/log.h"
+
+/* A renewal that failed is tried again this much later. */
+#define RENEW_AGAIN_USEC (600 * USEC_PER_SEC)
 
 struct Authenticator {
         sd_event *event;
@@ -29,6 +33,9 @@ struct Authenticator {
 
         RunningCommand *command;
         sd_event_source *done; /* frees the command after its last call */
+        bool is_running;
+
+        sd_event_source *renewal; /* the timer for the next set of credentials */
 
         Grant grant; /* result GRANT_OK while there is one */
         uint64_t grant_ends_usec;
@@ -102,6 +109,7 @@ Authenticator *authenticator_free(Authenticator *authenticator) {
         if (!authenticator)
                 return NULL;
         sd_event_source_disable_unref(authenticator->done);
+        sd_event_source_disable_unref(authenticator->renewal);
         command_free(authenticator->command);
         grant_done(&authenticator->grant);
         registration_done(&authenticator->registration);
@@ -238,9 +246,28 @@ static int use_grant(const Authenticator *a, Credentials *ret) {
         return 0;
 }
 
+/* mq-token: the tokens of a command, or what their file holds now. */
+static int use_tokens(const Authenticator *a, Credentials *ret) {
+        Identity identity = a->settings->identity; /* borrows every string */
+        _cleanup_(secret_freep) char *tokens = NULL;
+        int r;
+
+        if (a->grant.password)
+                identity.secret = a->grant.password;
+        else if (a->settings->token_file) {
+                r = settings_reread_tokens(a->settings, &tokens);
+                if (r < 0)
+                        return r;
+                identity.secret = tokens;
+        }
+        return credentials_make(&identity, clock_wall_msec(), ret);
+}
+
 static int make(const Authenticator *a, Credentials *ret) {
         if (registers(a))
                 return sign_registered(a, ret);
+        if (a->settings->identity.mode == AUTH_MQ_TOKEN)
+                return use_tokens(a, ret);
         return use_grant(a, ret);
 }
 
@@ -302,6 +329,8 @@ static bool is_complete(const Authenticator *a, const Grant *grant) {
         }
 }
 
+static void renew_at(Authenticator *a, uint64_t boot_usec_then);
+
 _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *format, ...) {
         char detail[REASON_DETAIL_MAX];
         va_list ap;
@@ -310,9 +339,54 @@ _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *for
         if (vsnprintf(detail, sizeof(detail), format, ap) < 0)
                 detail[0] = '\0';
         va_end(ap);
-        link_deny(a->link, reason, detail, clock_now_usec());
+        if (link_awaits(a->link)) {
+                link_deny(a->link, reason, detail, clock_now_usec());
+                return;
+        }
+        log_warning("No new credentials while the old ones end: %s. The connection goes on with the "
+                    "old ones; trying again in 10 minutes",
+                    detail);
+        renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
 }
 
+/* Renewal, while the connection goes on */
+
+static int on_renewal(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void renew_at(Authenticator *a, uint64_t boot_usec_then) {
+        int r;
+
+        a->renewal = sd_event_source_disable_unref(a->renewal);
+        r = sd_event_add_time(a->event, &a->renewal, CLOCK_BOOTTIME, boot_usec_then, USEC_PER_SEC,
+                              on_renewal, a);
+        if (r < 0)
+                (void)log_error_errno(
+                                r,
+                                "Cannot set the timer for new credentials; the next connect gets them");
+}
+
+static void upload_tokens(const Authenticator *a, const char *tokens) {
+        int n = mq_token_upload(a->link, tokens);
+
+        if (n >= 0)
+                log_info("Uploaded %d new token%s", n, n == 1 ? "" : "s");
+        else if (n != -ENOTCONN)
+                (void)log_error_errno(n, "Cannot upload the new tokens");
+}
+
+static int ask_command(Authenticator *a, const char *reason);
+
+static int on_renewal(sd_event_source *source, uint64_t usec, void *userdata) {
+        Authenticator *a = userdata;
+
+        (void)source;
+        (void)usec;
+        if (!a->is_running && ask_command(a, "expired") < 0)
+                renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
+        return 0;
+}
+
+/* An attempt that waits gets the answer; without one, the next attempt uses what is kept. */
 static void take_grant(Authenticator *a, Grant *grant) {
         Credentials credentials = {0};
         int r = 0;
@@ -327,6 +401,13 @@ static void take_grant(Authenticator *a, Grant *grant) {
                 keep_grant(a, grant);
         if (r < 0) {
                 deny(a, REASON_AUTH_UNREACHABLE, "what it gave cannot be stored");
+                return;
+        }
+        if (a->grant_ends_usec != USEC_INFINITY && !registers(a))
+                renew_at(a, a->grant_ends_usec);
+        if (!link_awaits(a->link)) {
+                if (a->settings->identity.mode == AUTH_MQ_TOKEN)
+                        upload_tokens(a, a->grant.password);
                 return;
         }
         r = make(a, &credentials);
@@ -352,20 +433,17 @@ static void on_command_end(const CommandEnd *end, void *userdata) {
         _cleanup_(grant_done) Grant grant = {0};
         Authenticator *a = userdata;
 
+        a->is_running = false;
         /* Without the source, the command is freed before the next one starts. */
         if (sd_event_add_defer(a->event, &a->done, on_done, a) < 0)
                 a->done = NULL;
-        if (end->problem) {
+        if (end->problem)
                 deny(a, REASON_AUTH_UNREACHABLE, "%s: %s", a->settings->command, end->problem);
-                return;
-        }
-        if (grant_parse(end->output, end->output_size, &grant) < 0) {
+        else if (grant_parse(end->output, end->output_size, &grant) < 0)
                 deny(a, REASON_AUTH_UNREACHABLE,
                      "%s: its answer is not of the form in docs/CREDENTIAL-COMMAND.md",
                      a->settings->command);
-                return;
-        }
-        if (grant.result == GRANT_OK)
+        else if (grant.result == GRANT_OK)
                 take_grant(a, &grant);
         else
                 deny(a,
@@ -387,35 +465,75 @@ static int ask_command(Authenticator *a, const char *reason) {
                           a);
         if (r < 0)
                 return log_error_errno(r, "Cannot run '%s'", a->settings->command);
+        a->is_running = true;
         return 0;
 }
+
+void authenticator_on_notice(Authenticator *authenticator, const Message *message) {
+        Authenticator *a = authenticator;
+        _cleanup_(secret_freep) char *tokens = NULL;
+
+        if (a->settings->identity.mode != AUTH_MQ_TOKEN)
+                return;
+        switch (mq_token_notice(message)) {
+        case MQ_NOTICE_EXPIRES:
+                if (a->settings->identity.has_command) {
+                        if (!a->is_running && ask_command(a, "expired") < 0)
+                                renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
+                } else if (a->settings->token_file &&
+                           settings_reread_tokens(a->settings, &tokens) == 0)
+                        upload_tokens(a, tokens);
+                else
+                        log_warning("The server says that the token ends soon, and nothing gives a "
+                                    "new one: set identity.token_file or cloud.command");
+                break;
+        case MQ_NOTICE_INVALID:
+                log_warning("The server does not accept the token: %s. It ends the connection; "
+                            "get a new token",
+                            mq_token_invalid_words(message));
+                break;
+        case MQ_NOTICE_NONE:
+        default:
+                break;
+        }
+}
+
+/* For the link */
 
 static bool was_refused(Reason previous) {
         return previous == REASON_REFUSED_UNAVAILABLE || previous == REASON_REFUSED_CREDENTIALS ||
                previous == REASON_REFUSED_NOT_AUTHORIZED;
 }
 
-static int get(void *userdata, Reason previous, Credentials *ret) {
-        Authenticator *a = userdata;
-        const Identity *identity = &a->settings->identity;
+static int get_granted(Authenticator *a, Reason previous, Credentials *ret) {
         const char *reason = "start";
         int r;
 
-        if (!auth_mode_needs_command(identity->mode)) {
-                r = credentials_make(identity, clock_wall_msec(), ret);
-                return r < 0 ? r : 1;
-        }
-        if (registers(a)) {
-                r = is_registered(a) ? sign_registered(a, ret) : ask_command(a, reason);
-                return r < 0 ? r : is_registered(a);
-        }
+        if (a->is_running)
+                return 0; /* a renewal: its answer is for this attempt now */
         if (a->grant.result == GRANT_OK)
                 reason = was_refused(previous) ? "refused" : "expired";
         if (was_refused(previous))
                 grant_done(&a->grant);
         if (!grant_is_good(a))
                 return ask_command(a, reason);
-        r = use_grant(a, ret);
+        r = make(a, ret);
+        return r < 0 ? r : 1;
+}
+
+static int get(void *userdata, Reason previous, Credentials *ret) {
+        Authenticator *a = userdata;
+        const Identity *identity = &a->settings->identity;
+        int r;
+
+        if (registers(a) && !is_registered(a))
+                return ask_command(a, "start");
+        if (!registers(a) && (auth_mode_needs_command(identity->mode) || identity->has_command))
+                return get_granted(a, previous, ret);
+        if (registers(a) || identity->mode == AUTH_MQ_TOKEN)
+                r = make(a, ret);
+        else
+                r = credentials_make(identity, clock_wall_msec(), ret);
         return r < 0 ? r : 1;
 }
 

@@ -26,4 +26,7 @@ LinkSource authenticator_source(Authenticator *authenticator);
 /* Where answers go that come later; before the link starts. */
 void authenticator_set_link(Authenticator *authenticator, Link *link);
 
+/* A message from the cloud about the credentials themselves ("$SYS/token..."). */
+void authenticator_on_notice(Authenticator *authenticator, const Message *message);
+
 DEFINE_CLEANUP(Authenticator *, authenticator_free);

@@ -31,6 +31,10 @@ typedef struct Daemon {
         bool stopping;
 } Daemon;
 
+static void on_notice(void *userdata, const Message *message) {
+        authenticator_on_notice(userdata, message);
+}
+
 static void fill_config(Daemon *daemon, const Settings *s) {
         const TopicLimits topics = {.max_bytes = s->max_topic_bytes,
                                     .max_slashes = s->max_topic_slashes};
@@ -39,6 +43,8 @@ static void fill_config(Daemon *daemon, const Settings *s) {
                 daemon->roots[i] = (LinkRoot){s->roots[i].file, s->roots[i].port};
         daemon->config = (BridgeConfig){
                         .version = IOTLINK_VERSION,
+                        .notice = on_notice,
+                        .notice_userdata = daemon->authenticator,
                         .uplink = {.routes = s->routes,
                                    .topics = topics,
                                    .max_payload_bytes = s->max_payload_bytes,

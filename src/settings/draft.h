@@ -39,7 +39,9 @@ typedef struct Draft {
         Settings settings;
 
         char *device_secret, *device_secret_file;
+        char *product_secret, *product_secret_file;
         char *access_key_secret, *access_key_secret_file;
+        char *token;
         char *password, *password_file;
         char *endpoint, *timestamp;
         RootDraft roots[SETTINGS_ROOTS_MAX];

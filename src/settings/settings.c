@@ -18,6 +18,7 @@ void settings_done(Settings *settings) {
         free(settings->key_file);
         free(settings->command);
         free(settings->auth_url);
+        free(settings->token_file);
         free(settings->auth_root_file);
         free(settings->socket_path);
         free(settings->state_dir);

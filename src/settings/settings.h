@@ -65,7 +65,8 @@ typedef struct Settings {
 
         /* local */
         char *socket_path;
-        char *state_dir; /* exists, when the mode stores something in it */
+        char *state_dir;  /* exists, when the mode stores something in it */
+        char *token_file; /* mq-token: see settings_reread_tokens() */
         unsigned max_clients;
         size_t client_buffer_bytes; /* unread output a client may pile up before it is dropped */
         size_t memory_bytes;        /* what all clients together may make the daemon hold */
@@ -94,5 +95,12 @@ Settings *settings_free(Settings *settings);
 
 /* Writes what the settings mean, for people; no secrets. Returns 0 or -errno. */
 _warn_unused_ int settings_describe(const Settings *settings, FILE *out);
+
+/*
+ * Reads the file of tokens again: whoever renews them writes it anew. The caller frees with
+ * secret_free(). Returns 0 or -errno (-EBADMSG: the file does not hold tokens; -EPERM: others can
+ * read it).
+ */
+_warn_unused_ int settings_reread_tokens(const Settings *settings, char **ret);
 
 DEFINE_CLEANUP(Settings *, settings_free);

@@ -29,6 +29,12 @@ static const char *word_sign_method(unsigned i) {
         return i < _SIGN_METHOD_MAX ? sign_method_to_string((SignMethod)i) : NULL;
 }
 
+static const char *word_auth_via(unsigned i) {
+        static const char *const words[] = {"https", "mqtt"};
+
+        return word_of(words, ARRAY_SIZE(words), i);
+}
+
 static const char *word_tls_version(unsigned i) {
         static const char *const words[] = {"1.2", "1.3"};
 
@@ -51,22 +57,6 @@ static const char *word_region(unsigned i) {
 
 /* Checks */
 
-static const char *problem_auth(const char *value) {
-        static const char *const later[] = {"https", "register", "register-free", "mq-token"};
-
-        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-                if (strcmp(value, later[i]) == 0)
-                        return "This version can't do it yet; a later one will.";
-        return NULL;
-}
-
-static const char *problem_sign_method(const char *value) {
-        return strcmp(value, "sha256") == 0
-                               ? "The platform lists sha256 but nowhere says what is hashed, so "
-                                 "that nobody can be sure to sign alike; take hmacsha256."
-                               : NULL;
-}
-
 static const char *problem_region(const char *value) {
         (void)value;
         return "For any other region write cloud.endpoint = \"HOST:PORT\" instead.";
@@ -79,6 +69,16 @@ static const char *problem_endpoint(const char *value) {
         return parse_host_port(value, &host, &port) < 0
                                ? "allowed is \"HOST\", \"HOST:PORT\" or \"[IPv6]:PORT\", with a "
                                  "port from 1 to 65535 and nothing before or behind"
+                               : NULL;
+}
+
+static const char *problem_auth_url(const char *value) {
+        static const char scheme[] = "https://";
+
+        return strncmp(value, scheme, strlen(scheme)) != 0 ||
+                                               problem_endpoint(value + strlen(scheme))
+                               ? "allowed is \"https://HOST\" or \"https://HOST:PORT\", with nothing "
+                                 "before or behind"
                                : NULL;
 }
 
@@ -130,17 +130,30 @@ static const SettingsKey keys[] = {
                  SETTINGS(identity.client_id)},
                 {.path = "identity.device_secret",
                  .type = KEY_STRING,
-                 .modes = MODES_DEVICE,
+                 .modes = MODES_OWN_SECRET | MODES_COMMAND,
                  .secret = true,
                  .example = "0123456789abcdef0123456789abcdef",
                  .help = "the device's secret itself",
                  DRAFT(device_secret)},
                 {.path = "identity.device_secret_file",
                  .type = KEY_STRING,
-                 .modes = MODES_DEVICE,
+                 .modes = MODES_OWN_SECRET | MODES_COMMAND,
                  .problem = problem_path,
                  .help = "the file that holds the device's secret",
                  DRAFT(device_secret_file)},
+                {.path = "identity.product_secret",
+                 .type = KEY_STRING,
+                 .modes = MODES_REGISTER,
+                 .secret = true,
+                 .example = "0123456789abcdef",
+                 .help = "the product's secret itself",
+                 DRAFT(product_secret)},
+                {.path = "identity.product_secret_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_REGISTER,
+                 .problem = problem_path,
+                 .help = "the file that holds the product's secret",
+                 DRAFT(product_secret_file)},
                 {.path = "identity.access_key_id",
                  .type = KEY_STRING,
                  .modes = MODES_MQ,
@@ -149,17 +162,30 @@ static const SettingsKey keys[] = {
                  SETTINGS(identity.access_key_id)},
                 {.path = "identity.access_key_secret",
                  .type = KEY_STRING,
-                 .modes = MODES_MQ,
+                 .modes = MODES_MQ_SIGNED,
                  .secret = true,
                  .example = "0123456789abcdef",
                  .help = "the AccessKey's secret itself",
                  DRAFT(access_key_secret)},
                 {.path = "identity.access_key_secret_file",
                  .type = KEY_STRING,
-                 .modes = MODES_MQ,
+                 .modes = MODES_MQ_SIGNED,
                  .problem = problem_path,
                  .help = "the file that holds the AccessKey's secret",
                  DRAFT(access_key_secret_file)},
+                {.path = "identity.token",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ_TOKEN,
+                 .secret = true,
+                 .example = "RW|0123456789abcdef",
+                 .help = "the tokens themselves",
+                 DRAFT(token)},
+                {.path = "identity.token_file",
+                 .type = KEY_STRING,
+                 .modes = MODES_MQ_TOKEN,
+                 .problem = problem_path,
+                 .help = "the file that holds the tokens",
+                 SETTINGS(token_file)},
                 {.path = "identity.group_id",
                  .type = KEY_STRING,
                  .modes = MODES_MQ,
@@ -196,12 +222,11 @@ static const SettingsKey keys[] = {
                  .modes = MODES_ALL,
                  .fallback = "device",
                  .word = word_auth,
-                 .problem = problem_auth,
                  .help = "the kind of cloud and of proof",
                  SETTINGS(identity.mode)},
                 {.path = "cloud.region",
                  .type = KEY_STRING,
-                 .modes = MODES_DEVICE,
+                 .modes = MODES_PLATFORM | MODES_COMMAND,
                  .example = "cn-shanghai",
                  .word = word_region,
                  .problem = problem_region,
@@ -216,32 +241,64 @@ static const SettingsKey keys[] = {
                  DRAFT(endpoint)},
                 {.path = "cloud.instance_id",
                  .type = KEY_STRING,
-                 .modes = MODES_DEVICE | MODES_MQ,
+                 .modes = MODES_PLATFORM | MODES_MQ | MODES_COMMAND,
                  .example = "iot-060a0bgd",
                  .help = "the instance",
                  SETTINGS(identity.instance_id)},
                 {.path = "cloud.sign_method",
                  .type = KEY_WORD,
-                 .modes = MODES_DEVICE,
+                 .modes = MODES_PLATFORM | MODES_COMMAND,
                  .fallback = "hmacsha256",
                  .word = word_sign_method,
-                 .problem = problem_sign_method,
                  .help = "the algorithm of the signature",
                  SETTINGS(identity.sign_method)},
+                {.path = "cloud.sha256_as_hash",
+                 .type = KEY_BOOL,
+                 .modes = MODE_BIT(AUTH_DEVICE),
+                 .fallback = "false",
+                 .help = "whether sign_method may be sha256, taken for the hash of text and secret",
+                 SETTINGS(identity.sha256_as_hash)},
                 {.path = "cloud.timestamp",
                  .type = KEY_STRING,
-                 .modes = MODES_DEVICE,
+                 .modes = MODES_OWN_SECRET | MODE_BIT(AUTH_REGISTER) | MODES_COMMAND,
                  .fallback = "now",
                  .problem = problem_timestamp,
                  .help = "the time that is signed",
                  DRAFT(timestamp)},
                 {.path = "cloud.extra_params",
                  .type = KEY_STRING,
-                 .modes = MODES_DEVICE,
+                 .modes = MODE_BIT(AUTH_DEVICE) | MODES_REGISTER,
                  .example = "ext=1",
                  .problem = problem_empty,
                  .help = "more parameters for the client id's list",
                  SETTINGS(identity.extra_params)},
+                {.path = "cloud.auth_url",
+                 .type = KEY_STRING,
+                 .modes = MODES_SERVICE,
+                 .example = "https://iot-auth.cn-shanghai.aliyuncs.com",
+                 .problem = problem_auth_url,
+                 .help = "the authentication service, instead of the one that follows from region",
+                 SETTINGS(auth_url)},
+                {.path = "cloud.auth_via",
+                 .type = KEY_WORD,
+                 .modes = MODE_BIT(AUTH_REGISTER),
+                 .fallback = "https",
+                 .word = word_auth_via,
+                 .help = "how to register",
+                 SETTINGS(auth_via_mqtt)},
+                {.path = "cloud.auth_root",
+                 .type = KEY_STRING,
+                 .modes = MODES_SERVICE,
+                 .problem = problem_path,
+                 .help = "the root certificates to trust for the authentication service",
+                 SETTINGS(auth_root_file)},
+                {.path = "cloud.command",
+                 .type = KEY_STRING,
+                 .modes = MODES_ASKING,
+                 .example = "/usr/local/bin/credentials",
+                 .problem = problem_path,
+                 .help = "the program that gives credentials",
+                 SETTINGS(command)},
                 {.path = "cloud.keepalive",
                  .type = KEY_INTEGER,
                  .modes = MODES_ALL,
@@ -297,13 +354,13 @@ static const SettingsKey keys[] = {
                  FIELD(RootDraft, port)},
                 {.path = "cloud.tls.certificate_file",
                  .type = KEY_STRING,
-                 .modes = MODES_PLAIN,
+                 .modes = MODES_PLAIN | MODES_COMMAND,
                  .problem = problem_path,
                  .help = "the client's certificate",
                  SETTINGS(certificate_file)},
                 {.path = "cloud.tls.key_file",
                  .type = KEY_STRING,
-                 .modes = MODES_PLAIN,
+                 .modes = MODES_PLAIN | MODES_COMMAND,
                  .problem = problem_path,
                  .help = "the private key of the client's certificate",
                  SETTINGS(key_file)},
@@ -361,6 +418,12 @@ static const SettingsKey keys[] = {
                  .problem = problem_socket,
                  .help = "the socket that programs connect to",
                  SETTINGS(socket_path)},
+                {.path = "local.state",
+                 .type = KEY_STRING,
+                 .modes = MODES_ALL,
+                 .problem = problem_path,
+                 .help = "the directory for what must outlive the program",
+                 SETTINGS(state_dir)},
                 {.path = "local.max_clients",
                  .type = KEY_INTEGER,
                  .modes = MODES_ALL,
