@@ -270,8 +270,10 @@ void downlink_subscribe(Downlink *downlink, Client *client, const LocalSubscribe
                 r = -EDQUOT;
         else
                 r = make(downlink, subscribe, &subscription, &problem);
-        if (old)
+        if (old) {
+                answer(client, old, old->qos, true);
                 discard(downlink, client, old);
+        }
         if (r <= 0) {
                 refuse(client, subscribe->id, r, subscribe->filter, problem);
                 return;
@@ -297,6 +299,7 @@ void downlink_unsubscribe(Downlink *downlink,
                                     "'%s' is not subscribed", filter);
                 return;
         }
+        answer(client, subscription, subscription->qos, true);
         local_session_ack(client->session, id, LOCAL_ACK_UNSUBSCRIBED, -1, false);
         discard(downlink, client, subscription);
 }
