@@ -13,7 +13,7 @@
 #include "local/server.h"
 
 #define STATUS_FACTS_MAX 40U
-#define STATUS_TEXT_MAX  512U
+#define STATUS_TEXT_MAX  768U
 
 typedef struct StatusSource {
         LinkStatus link;
