@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "settings/asking.h"
 #include "settings/check.h"
 #include "settings/files.h"
 #include "settings/profile.h"
@@ -125,8 +126,9 @@ static void borrow(char **field, const char *constant) {
 static int check_identity(const Draft *draft, SettingsErrors *errors) {
         Identity copy = draft->settings.identity; /* borrows the strings */
 
-        if (!copy.secret && copy.mode != AUTH_PLAIN) /* secret_load() has had its say */
-                borrow(&copy.secret, "0123456789abcdef");
+        if (!copy.secret && copy.mode != AUTH_PLAIN && copy.mode != AUTH_COMMAND)
+                /* secret_load() has had its say */
+                borrow(&copy.secret, copy.mode == AUTH_MQ_TOKEN ? "RW|0" : "0123456789abcdef");
         for (size_t i = 0; i < IDENTITY_ERRORS_MAX; i++) {
                 _cleanup_(freep) char *sentence = NULL;
                 const char *path = NULL;
@@ -179,20 +181,6 @@ static int check_route(Draft *draft,
         return r;
 }
 
-/* What ${client_id} stands for: the part of the client id that people know. */
-static int client_id_make(const Identity *identity, char **ret) {
-        _cleanup_(credentials_done) Credentials credentials = {0};
-        int r;
-
-        r = credentials_make(identity, 0, &credentials);
-        if (r < 0)
-                return r;
-        if (identity->mode == AUTH_DEVICE)
-                credentials.client_id[strcspn(credentials.client_id, "|")] = '\0';
-        *ret = TAKE_PTR(credentials.client_id);
-        return 0;
-}
-
 /* @identified: the identity is good, so that a client id can be made from it. */
 static int check_routes(Draft *draft, bool identified, SettingsErrors *errors) {
         Settings *s = &draft->settings;
@@ -202,14 +190,11 @@ static int check_routes(Draft *draft, bool identified, SettingsErrors *errors) {
                                     .client_id = "unknown"};
         int r = 0;
 
+        /* No credentials_make() here: OpenSSL must stay asleep until TLS has set it up. */
         if (identified)
-                r = client_id_make(&s->identity, &client_id);
-        if (r == -ENOTSUP)
-                settings_errors_add(
-                                errors, draft_origin(draft, "cloud.sign_method"),
-                                "key 'cloud.sign_method' is \"%s\", which this system's OpenSSL "
-                                "refuses. Take hmacsha256.",
-                                sign_method_to_string(s->identity.sign_method));
+                r = identity_client_id(&s->identity, &client_id);
+        if (r == -ENOENT) /* the program may name it later */
+                variables.client_id = NULL;
         else if (r < 0)
                 return r;
         if (client_id)
@@ -268,6 +253,9 @@ int settings_check(Draft *draft, SettingsErrors *errors) {
         if (r < 0)
                 return r;
         r = check_timestamp(draft);
+        if (r < 0)
+                return r;
+        r = asking_check(draft, errors);
         if (r < 0)
                 return r;
         r = secret_load(draft, errors);

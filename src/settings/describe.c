@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a configuration means, for people who have just written one. The endpoint and the client
- * id are those that a connection would use, from the same function; the rest of the credentials
- * is left alone.
+ * id are those that a connection would use, from the same functions; credentials are left alone.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,16 +10,29 @@
 #include "settings/profile.h"
 #include "settings/settings.h"
 
-static void describe_endpoint(const Settings *s, const Credentials *credentials, FILE *out) {
+static void describe_endpoint(const Settings *s, const char *host, FILE *out) {
         bool many = s->identity.port == 0 && s->n_roots > 0;
+        unsigned port = credentials_port(&s->identity);
 
-        (void)fprintf(out, "endpoint     %s", credentials->host);
+        (void)fprintf(out, "endpoint     %s", host ? host : "as the program says, otherwise");
         for (size_t i = 0; many && i < s->n_roots; i++)
                 (void)fprintf(out, "%s port %u", i > 0 ? ", then" : "",
-                              s->roots[i].port ? s->roots[i].port : credentials->port);
+                              s->roots[i].port ? s->roots[i].port : port);
         if (!many)
-                (void)fprintf(out, " port %u", credentials->port);
+                (void)fprintf(out, " port %u", port);
         (void)fputc('\n', out);
+}
+
+static void describe_asking(const Settings *s, FILE *out) {
+        if (s->command)
+                (void)fprintf(out, "credentials  from %s\n", s->command);
+        if (s->identity.mode == AUTH_REGISTER || s->identity.mode == AUTH_REGISTER_FREE)
+                (void)fprintf(out, "registers    over %s, once; the answer is kept in %s\n",
+                              s->auth_via_mqtt ? "MQTT" : "HTTPS", s->state_dir);
+        if (s->auth_url)
+                (void)fprintf(out, "service      %s\n", s->auth_url);
+        if (s->auth_root_file)
+                (void)fprintf(out, "its root     %s\n", s->auth_root_file);
 }
 
 static void describe_tls(const Settings *s, FILE *out) {
@@ -84,19 +96,14 @@ static void describe_pattern(const char *pattern, const RouteVariables *v, FILE 
         }
 }
 
-static void describe_routes(const Settings *s, const Credentials *credentials, FILE *out) {
-        char client_id[1025];
+static void describe_routes(const Settings *s, const char *client_id, FILE *out) {
         const RouteVariables variables = {.product_key = s->identity.product_key,
                                           .device_name = s->identity.device_name,
                                           .client_id = client_id};
         static const char *const arrows[] = {
                         [ROUTE_UP] = "->", [ROUTE_DOWN] = "<-", [ROUTE_BOTH] = "<->"};
 
-        (void)snprintf(client_id, sizeof(client_id), "%s", credentials->client_id);
-        if (s->identity.mode == AUTH_DEVICE)
-                client_id[strcspn(client_id, "|")] = '\0';
-
-        (void)fprintf(out, "client id    %s\n", client_id);
+        (void)fprintf(out, "client id    %s\n", client_id ? client_id : "as the program says");
         if (s->n_routes == 0)
                 (void)fputs("routes       none: topics pass through unchanged\n", out);
         for (size_t i = 0; i < s->n_routes; i++) {
@@ -109,16 +116,20 @@ static void describe_routes(const Settings *s, const Credentials *credentials, F
 }
 
 int settings_describe(const Settings *settings, FILE *out) {
-        _cleanup_(credentials_done) Credentials credentials = {0};
+        _cleanup_(freep) char *host = NULL, *client_id = NULL;
         AuthMode mode = settings->identity.mode;
         int r;
 
-        r = credentials_make(&settings->identity, 0, &credentials);
-        if (r < 0)
+        r = credentials_host(&settings->identity, &host);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        r = identity_client_id(&settings->identity, &client_id);
+        if (r < 0 && r != -ENOENT)
                 return r;
         (void)fprintf(out, "auth         %s (%s)\n", auth_mode_to_string(mode),
                       profile_get(mode)->title);
-        describe_endpoint(settings, &credentials, out);
+        describe_endpoint(settings, host, out);
+        describe_asking(settings, out);
         describe_tls(settings, out);
         (void)fprintf(out,
                       "keepalive    %u s; connecting takes at most %u s; pauses of %u to %u s\n",
@@ -126,6 +137,6 @@ int settings_describe(const Settings *settings, FILE *out) {
                       settings->reconnect_min_sec, settings->reconnect_max_sec);
         describe_limits(settings, out);
         describe_local(settings, out);
-        describe_routes(settings, &credentials, out);
+        describe_routes(settings, client_id, out);
         return ferror(out) ? -EIO : 0;
 }

@@ -143,6 +143,13 @@ int files_check(Draft *draft, SettingsErrors *errors) {
         FileCheck check = {.errors = errors, .word = PEM_CERTIFICATE};
         int r = 0;
 
+        if (draft->settings.auth_root_file && !draft_is_bad(draft, "cloud.auth_root")) {
+                check.key = "cloud.auth_root";
+                check.origin = draft_origin(draft, check.key);
+                r = file_check(&check, draft->settings.auth_root_file);
+                if (r < 0)
+                        return r;
+        }
         if (!draft->settings.identity.tls)
                 return 0;
         if (!draft_has(draft, "cloud.tls.roots"))

@@ -22,16 +22,27 @@ typedef struct SecretKind {
         const char *key, *file_key;
         const char *credential;
         size_t max;
-        bool optional;
+        unsigned optional; /* modes that can do without */
 } SecretKind;
 
 static const SecretKind kinds[] = {
-                {.modes = MODES_DEVICE,
+                {.modes = MODES_OWN_SECRET | MODES_COMMAND,
                  .key = "identity.device_secret",
                  .file_key = "identity.device_secret_file",
                  .credential = "device_secret",
+                 .max = 64,
+                 .optional = MODES_COMMAND},
+                {.modes = MODES_REGISTER,
+                 .key = "identity.product_secret",
+                 .file_key = "identity.product_secret_file",
+                 .credential = "product_secret",
                  .max = 64},
-                {.modes = MODES_MQ,
+                {.modes = MODES_MQ_TOKEN,
+                 .key = "identity.token",
+                 .file_key = "identity.token_file",
+                 .credential = "token",
+                 .max = 16384},
+                {.modes = MODES_MQ_SIGNED,
                  .key = "identity.access_key_secret",
                  .file_key = "identity.access_key_secret_file",
                  .credential = "access_key_secret",
@@ -41,14 +52,16 @@ static const SecretKind kinds[] = {
                  .file_key = "identity.password_file",
                  .credential = "password",
                  .max = 16384, /* brokers take signed tokens as passwords */
-                 .optional = true},
+                 .optional = MODES_PLAIN},
 };
 
 static const SecretKind *secret_kind(AuthMode mode) {
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-                if (kinds[i].modes & MODE_BIT(mode))
-                        return &kinds[i];
-        return NULL;
+        size_t i = 0;
+
+        /* Every mode has one: the last takes what is left. */
+        while (i < ARRAY_SIZE(kinds) - 1 && !(kinds[i].modes & MODE_BIT(mode)))
+                i++;
+        return &kinds[i];
 }
 
 /* One source of a secret while it is being read. */
@@ -159,8 +172,10 @@ static void secret_refuse_missing(const SecretKind *kind,
 }
 
 int secret_load(Draft *draft, SettingsErrors *errors) {
-        const SecretKind *kind = secret_kind(draft->settings.identity.mode);
+        const Identity *identity = &draft->settings.identity;
+        const SecretKind *kind = secret_kind(identity->mode);
         char **secret = &draft->settings.identity.secret;
+        bool optional;
         _cleanup_(freep) char *credential = NULL;
         const char *names[3];
         size_t n = 0;
@@ -168,6 +183,8 @@ int secret_load(Draft *draft, SettingsErrors *errors) {
         SecretSource source = {.kind = kind, .errors = errors, .what = what};
         int r;
 
+        /* has_command: mq-token's tokens may come from a program alone. */
+        optional = (kind->optional & MODE_BIT(identity->mode)) || identity->has_command;
         r = credential_find(kind, &credential);
         if (r < 0)
                 return r;
@@ -177,7 +194,7 @@ int secret_load(Draft *draft, SettingsErrors *errors) {
                 names[n++] = kind->file_key;
         if (credential)
                 names[n++] = "a systemd credential";
-        if (n == 0 && !kind->optional)
+        if (n == 0 && !optional)
                 secret_refuse_missing(kind, draft, errors);
         if (n > 1)
                 settings_errors_add(errors, draft_origin(draft, names[0]),

@@ -30,9 +30,20 @@ typedef enum KeyType {
 /* In which modes of cloud.auth a key has a meaning. */
 #define MODE_BIT(_auth) (1U << (unsigned)(_auth))
 #define MODES_ALL       (MODE_BIT(_AUTH_MODE_MAX) - 1U)
-#define MODES_DEVICE    MODE_BIT(AUTH_DEVICE)
-#define MODES_MQ        (MODE_BIT(AUTH_MQ_SIGNATURE) | MODE_BIT(AUTH_MQ_DEVICE))
+/* the platform with a device's own secret, and with its product's */
+#define MODES_OWN_SECRET (MODE_BIT(AUTH_DEVICE) | MODE_BIT(AUTH_HTTPS))
+#define MODES_REGISTER   (MODE_BIT(AUTH_REGISTER) | MODE_BIT(AUTH_REGISTER_FREE))
+#define MODES_PLATFORM   (MODES_OWN_SECRET | MODES_REGISTER)
+/* the message queue with an AccessKey's secret, and with all */
+#define MODES_MQ_SIGNED (MODE_BIT(AUTH_MQ_SIGNATURE) | MODE_BIT(AUTH_MQ_DEVICE))
+#define MODES_MQ_TOKEN  MODE_BIT(AUTH_MQ_TOKEN)
+#define MODES_MQ        (MODES_MQ_SIGNED | MODES_MQ_TOKEN)
 #define MODES_PLAIN     MODE_BIT(AUTH_PLAIN)
+#define MODES_COMMAND   MODE_BIT(AUTH_COMMAND)
+/* those that talk to a service over HTTPS, or may */
+#define MODES_SERVICE (MODE_BIT(AUTH_HTTPS) | MODE_BIT(AUTH_REGISTER) | MODES_COMMAND)
+/* those that come by their credentials through a program, or may */
+#define MODES_ASKING (MODES_SERVICE | MODE_BIT(AUTH_REGISTER_FREE) | MODES_MQ_TOKEN)
 
 typedef struct SettingsKey {
         const char *path; /* "cloud.tls.enable" */
