@@ -35,13 +35,13 @@ class Registry:
         self.products = {}
         self.devices = {}  # (product_key, device_name): Device
         self.iot_tokens = {}  # iotId: IotToken
-        self.issued = set()  # every secret that ever left
+        self.known = set()  # every secret there ever was
 
     def product_add(self, product_key, secret, dynamic=True):
-        self.products[product_key] = Product(secret, dynamic)
+        self.products[product_key] = Product(self._remember(secret), dynamic)
 
     def device_add(self, product_key, device_name, secret, auth_type="secret", activated=False):
-        self.devices[product_key, device_name] = Device(secret, auth_type, activated)
+        self.devices[product_key, device_name] = Device(self._remember(secret), auth_type, activated)
 
     def device(self, product_key, device_name):
         return self.devices.get((product_key, device_name))
@@ -58,7 +58,7 @@ class Registry:
     def secret_renew(self, product_key, device_name):
         """A new secret each time; the one before it is worth nothing from now on."""
         device = self.devices[product_key, device_name]
-        device.secret = self._issue(secrets.token_hex(16))
+        device.secret = self._remember(secrets.token_hex(16))
         return device.secret
 
     def clone_add(self, product_key, device_name):
@@ -67,20 +67,19 @@ class Registry:
         if len(device.clones) >= CLONES_MAX:
             return None
         client_id = secrets.token_hex(10)
-        device.clones[client_id] = self._issue(secrets.token_hex(16))
+        device.clones[client_id] = self._remember(secrets.token_hex(16))
         return client_id, device.clones[client_id]
 
     def iot_token_new(self, product_key, device_name, seconds):
         """Returns (iotId, iotToken)."""
-        iot_id, token = secrets.token_hex(10), self._issue(secrets.token_hex(16))
+        iot_id, token = secrets.token_hex(10), self._remember(secrets.token_hex(16))
         self.iot_tokens[iot_id] = IotToken(product_key, device_name, token, self.clock.now() + seconds)
         return iot_id, token
 
     def secrets(self):
         """All of them, those given in and those given out, for a test that looks for leaks."""
-        known = {p.secret for p in self.products.values()} | {d.secret for d in self.devices.values()}
-        return sorted((known | self.issued) - {None, ""})
+        return sorted(self.known - {None, ""})
 
-    def _issue(self, secret):
-        self.issued.add(secret)
+    def _remember(self, secret):
+        self.known.add(secret)
         return secret
