@@ -78,7 +78,7 @@ class Dialog:
 
     def _connect(self, packet):
         self.connect = packet
-        self.identity = packet.username or packet.client_id
+        self.identity = self.platform.identity_of(packet)
         self.account = self.platform.account(self.identity)
         self.link.note("connect", **self._connect_describe(packet))
         if not self._rate_connect():

@@ -28,6 +28,10 @@ class IotToken:
     token: str
     until: float
 
+    @property
+    def identity(self):
+        return f"{self.device_name}&{self.product_key}"
+
 
 class Registry:
     def __init__(self, clock):

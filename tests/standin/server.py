@@ -100,6 +100,11 @@ class Platform:
 
     # For dialogs
 
+    def identity_of(self, packet):
+        """Who a CONNECT says it is; an iotId stands for its device."""
+        token = self.registry.iot_tokens.get(packet.username)
+        return token.identity if token else packet.username or packet.client_id
+
     def account(self, identity):
         return self.accounts[identity]
 

@@ -93,7 +93,9 @@ def test_form():
     assert form.parse(b"a=x%40y%3a%c3%A9&b=&c=1+2%2B") == {"a": "x@y:\u00e9", "b": "", "c": "1 2+"}
 
 
-@pytest.mark.parametrize("body", [b"", b"a", b"a=1&", b"=1", b"a=1&a=2", b"a=%4", b"a=%zz", b"a=%ff", b"a=\xc3", b"a= b"])
+@pytest.mark.parametrize(
+    "body", [b"", b"a", b"a=1&", b"=1", b"a=1&a=2", b"a=%4", b"a=%zz", b"a=%ff", b"a=\xc3", b"a= b"]
+)
 def test_bad_form(cloud, body):
     with pytest.raises(form.BadForm):
         form.parse(body)
@@ -140,6 +142,9 @@ def test_auth_refusals(cloud):
     assert authenticate(cloud, deviceName="stranger").code == 5001
     assert post(cloud, "/auth/devicename", good, content_type="application/json").code == 460
     assert post(cloud, "/auth/devicename", good, content_type=FORM + "; charset=utf-8").code == 200
+    careless = {**good, "deviceSecret": cloud.identity["device_secret"]}
+    assert authenticate(cloud, careless).code == 401
+    assert post(cloud, "/auth/devicename?" + cloud.identity["device_secret"], good).status == 404
     cloud.add_identity("a1X2bEnP82z", "chip", "0e1f2a", auth_type="id2")
     assert authenticate(cloud, deviceName="chip", secret="0e1f2a").code == 6200
     cloud.add_identity("a1X2bEnP82z", "bare")
@@ -155,7 +160,8 @@ def test_http_refusals(cloud):
 
 def raw_tls(cloud):
     context = ssl.create_default_context(cafile=cloud.ca_file)
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", cloud.https_port), 5), server_hostname="localhost")
+    plain = socket.create_connection(("127.0.0.1", cloud.https_port), 5)
+    return context.wrap_socket(plain, server_hostname="localhost")
 
 
 @pytest.mark.parametrize(
@@ -213,6 +219,9 @@ def test_token_works_as_the_device(cloud):
         assert c.login("x", data["iotId"], data["iotToken"])[0] == 0
         c.publish("/a1X2bEnP82z/example1/user/x", b"1")
         assert c.packet()[0] == 0x40
+        assert token_login(cloud, authenticate(cloud).data) == 0  # another token, the same device
+        assert c.closed()
+    cloud.wait_event("disconnect", after=cloud.start_mark, reason="kicked", identity="example1&a1X2bEnP82z")
     with RawClient(cloud, "tls") as c:
         assert c.login("x", data["iotId"], data["iotToken"], keepalive=10)[0] == 2
 
@@ -378,3 +387,14 @@ def test_settings_are_checked(cloud):
     for wrong in ({"http_answer": "x"}, {"http_status": 99}, {"http_rate": 0}, {"http_cert": "x"}, {"http_length": 1}):
         with pytest.raises(ControlError):
             cloud.set(**wrong)
+
+
+def test_token_counts_for_its_device(cloud):
+    cloud.set(connects_per_minute=2)
+    cloud.add_identity("a1X2bEnP82z", "counted", "8c1f00")
+    logins = [authenticate(cloud, deviceName="counted", secret="8c1f00").data for _ in range(3)]
+    assert [token_login(cloud, data) for data in logins[:2]] == [0, 0]
+    with pytest.raises(EOFError):
+        token_login(cloud, logins[2])
+    cloud.wait_event("violation", after=cloud.start_mark, rule="connect-rate", identity="counted&a1X2bEnP82z")
+    cloud.set(connects_per_minute=0)

@@ -11,6 +11,9 @@ from .wire import Wire
 FORM_TYPE = "application/x-www-form-urlencoded"
 GARBAGE = b"\x16\x03\xff\x00no HTTP here\r\n\xfe\xfd\x00" * 5
 PAGE = b"<html><head><title>Sign in</title></head><body>Welcome to the guest network.</body></html>\n"
+SHOWN = (
+    "productKey", "deviceName", "clientId", "signmethod", "signMethod", "timestamp", "resources", "version", "random",
+)  # fmt: skip
 CHUNK = 1000
 TICK = 0.05
 
@@ -56,7 +59,8 @@ class WebConnection(Wire):
             request = self.reader.feed(plain)
         except form.BadRequest as e:
             request = self.reader.request
-            self.note("request", method=request and request.method, path=request and request.path, fields=None)
+            method, path = (request.method, path_show(request.path)) if request else (None, None)
+            self.note("request", method=method, path=path, fields=None)
             self._answer(e.status, e.status, None, e.reason)
             return
         if request:
@@ -68,9 +72,9 @@ class WebConnection(Wire):
         fields, flaw = self._fields(request)
         if "productKey" in fields and "deviceName" in fields:
             self.who = f"{fields['deviceName']}&{fields['productKey']}"
-        shown = {k: v for k, v in fields.items() if k != "sign"}
+        shown = {k: v if k in SHOWN else "..." for k, v in fields.items() if k != "sign"}
         self.note(
-            "request", method=request.method, path=request.path, content_type=request.content_type,
+            "request", method=request.method, path=path_show(request.path), content_type=request.content_type,
             host=request.headers["host"], fields=shown,
         )  # fmt: skip
         if not self.api.knows(request.path):
@@ -168,6 +172,11 @@ class WebConnection(Wire):
 
     def _later(self, seconds, function, *args):
         self.timer = self.loop.call_later(seconds, function, *args)
+
+
+def path_show(path):
+    """A query may hold anything."""
+    return path.partition("?")[0]
 
 
 def frame(body, how):

@@ -5,6 +5,7 @@ Each takes a form's fields and returns (code, data, message); code 200 is succes
 """
 
 import hmac
+import re
 
 from . import signing
 
@@ -75,7 +76,7 @@ class Api:
         method = fields.get("signmethod", signing.METHOD_DEFAULT)
         if method not in signing.METHODS:
             raise Failed(460, f"signmethod {method}")
-        if not fields.get("timestamp", "0").isdecimal():
+        if not re.fullmatch(r"[0-9]+", fields.get("timestamp", "0")):
             raise Failed(460, "timestamp is not a number")
         key = fields["productKey"], fields["deviceName"]
         device = self.registry.device(*key)
