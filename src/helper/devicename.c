@@ -19,7 +19,7 @@ int devicename_content(const Request *request, char **ret) {
 }
 
 /* Where to connect is optional in the reply; what is no host or port counts as not there. */
-static int take_resource(const JsonReply *resource, Answer *answer) {
+static int take_resource(JsonReply *resource, Answer *answer) {
         const char *host = json_reply_string(resource, "host");
         _cleanup_(freep) char *parsed = NULL;
         uint64_t port = 0;
@@ -37,9 +37,9 @@ static int take_resource(const JsonReply *resource, Answer *answer) {
         return 0;
 }
 
-int devicename_take(const Request *request, const JsonReply *reply, Answer *ret_answer) {
+int devicename_take(const Request *request, JsonReply *reply, Answer *ret_answer) {
         _cleanup_(answer_done) Answer answer = {.expires_sec = DEVICENAME_TOKEN_SEC};
-        const JsonReply *data = json_reply_member(reply, "data");
+        JsonReply *data = json_reply_member(reply, "data");
         const char *id = json_reply_string(data, "iotId");
         const char *token = json_reply_string(data, "iotToken");
         int r;

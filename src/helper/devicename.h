@@ -18,9 +18,7 @@
 _warn_unused_ int devicename_content(const Request *request, char **ret);
 
 /* Reads the service's reply. Returns 1; 0 when it is incomplete; or -ENOMEM. */
-_warn_unused_ int devicename_take(const Request *request,
-                                  const JsonReply *reply,
-                                  Answer *ret_answer);
+_warn_unused_ int devicename_take(const Request *request, JsonReply *reply, Answer *ret_answer);
 
 /* Returns 0 with @answer filled in, or -errno. */
 _warn_unused_ int devicename_run(const Request *request, Answer *answer);

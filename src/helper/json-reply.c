@@ -71,26 +71,24 @@ static bool name_matches(const char *key, const char *name) {
         return strncasecmp(key, name, size) == 0 && key[size + strspn(key + size, " \t")] == '\0';
 }
 
-static const json_t *find(const JsonReply *reply, const char *name) {
-        json_t *value = json_object_get(reply, name), *object;
+static json_t *find(JsonReply *reply, const char *name) {
+        json_t *value = json_object_get(reply, name);
         const char *key;
 
         if (value || !reply)
                 return value;
-        /* The iterator's type wants it writable, though it is only read. */
-        memcpy(&object, &reply, sizeof(object));
-        json_object_foreach(object, key, value) if (name_matches(key, name)) return value;
+        json_object_foreach(reply, key, value) if (name_matches(key, name)) return value;
         return NULL;
 }
 
-const JsonReply *json_reply_member(const JsonReply *reply, const char *name) {
-        const json_t *value = find(reply, name);
+JsonReply *json_reply_member(JsonReply *reply, const char *name) {
+        json_t *value = find(reply, name);
 
         return json_is_object(value) ? value : NULL;
 }
 
-const char *json_reply_string(const JsonReply *reply, const char *name) {
-        const json_t *value = find(reply, name);
+const char *json_reply_string(JsonReply *reply, const char *name) {
+        json_t *value = find(reply, name);
         const char *s = json_string_value(value);
         size_t size = json_string_length(value);
 
@@ -102,8 +100,8 @@ const char *json_reply_string(const JsonReply *reply, const char *name) {
         return s;
 }
 
-int json_reply_number(const JsonReply *reply, const char *name, uint64_t max, uint64_t *ret) {
-        const json_t *value = find(reply, name);
+int json_reply_number(JsonReply *reply, const char *name, uint64_t max, uint64_t *ret) {
+        json_t *value = find(reply, name);
         const char *digits = json_string_value(value);
 
         if (digits)

@@ -33,10 +33,10 @@ _warn_unused_ int json_reply_parse(const char *text, size_t size, JsonReply **re
 JsonReply *json_reply_free(JsonReply *reply);
 
 /* A member that is an object; @reply may be NULL. */
-const JsonReply *json_reply_member(const JsonReply *reply, const char *name);
-const char *json_reply_string(const JsonReply *reply, const char *name);
+JsonReply *json_reply_member(JsonReply *reply, const char *name);
+const char *json_reply_string(JsonReply *reply, const char *name);
 /* A whole number from 0 to @max, or a string of its digits. Returns 0 or -ENOENT. */
-_warn_unused_ int json_reply_number(const JsonReply *reply,
+_warn_unused_ int json_reply_number(JsonReply *reply,
                                     const char *name,
                                     uint64_t max,
                                     uint64_t *ret);

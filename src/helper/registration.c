@@ -55,7 +55,7 @@ static int copy(const char *s, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-int registration_take(const Request *request, const JsonReply *data, Answer *ret_answer) {
+int registration_take(const Request *request, JsonReply *data, Answer *ret_answer) {
         _cleanup_(answer_done) Answer answer = {0};
         const char *product_key = json_reply_string(data, "productKey");
         const char *device_name = json_reply_string(data, "deviceName");

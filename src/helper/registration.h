@@ -33,6 +33,4 @@ enum {
 };
 
 /* Takes what the device is from now on out of @data. Returns 0, REGISTRATION_E_* or -ENOMEM. */
-_warn_unused_ int registration_take(const Request *request,
-                                    const JsonReply *data,
-                                    Answer *ret_answer);
+_warn_unused_ int registration_take(const Request *request, JsonReply *data, Answer *ret_answer);

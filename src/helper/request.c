@@ -197,8 +197,9 @@ static int take_values(Request *request, const char *const *values, char **ret_e
                 return refuse(ret_error, "auth_via is neither https nor mqtt");
         if (values[FIELD_SIGN_METHOD]) {
                 method = (int)sign_method_from_string(values[FIELD_SIGN_METHOD]);
-                if (method < 0)
-                        return refuse(ret_error, "sign_method is not known");
+                if (method != SIGN_HMACMD5 && method != SIGN_HMACSHA1 && method != SIGN_HMACSHA256)
+                        return refuse(ret_error, "sign_method is none of hmacmd5, hmacsha1, "
+                                                 "hmacsha256");
         }
         if (take_port(values[FIELD_PORT], &request->port) < 0)
                 return refuse(ret_error, "port is out of range");

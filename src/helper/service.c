@@ -54,7 +54,7 @@ static int service_url(const Request *request, const char *name, const char *pat
 static int explain_reply(const Request *request,
                          const char *who,
                          const char *sign,
-                         const JsonReply *reply,
+                         JsonReply *reply,
                          int code,
                          Answer *answer) {
         const char *const secrets[] = {request->secret, sign};
