@@ -28,7 +28,8 @@ struct Bridge {
         void *stopped_userdata;
 
         sd_event *event;
-        sd_event_source *cloud, *timer, *post;
+        sd_event_source *cloud, *disk, *timer, *post;
+        Store *store;        /* borrowed */
         uint64_t armed_usec; /* what the timer is set to */
 };
 
@@ -232,6 +233,16 @@ static int on_cloud(sd_event_source *source, int fd, uint32_t events, void *user
         return 0;
 }
 
+static int on_disk(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+        Bridge *bridge = userdata;
+
+        (void)source;
+        (void)fd;
+        (void)events;
+        store_dispatch(bridge->store);
+        return 0;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Bridge *bridge = userdata;
 
@@ -281,6 +292,11 @@ static int add_sources(Bridge *bridge) {
                             bridge);
         if (r < 0)
                 return r;
+        if (bridge->store)
+                r = sd_event_add_io(bridge->event, &bridge->disk, store_fd(bridge->store), EPOLLIN,
+                                    on_disk, bridge);
+        if (r < 0)
+                return r;
         r = sd_event_add_time(bridge->event, &bridge->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC,
                               on_timer, bridge);
         if (r < 0)
@@ -293,6 +309,8 @@ static int add_sources(Bridge *bridge) {
 
 int bridge_new(Bridge **ret,
                sd_event *event,
+               Store *store,
+               const StoreInfo *info,
                Transport *take_transport,
                int take_listen_fd,
                const BridgeConfig *config,
@@ -304,13 +322,14 @@ int bridge_new(Bridge **ret,
                 return -ENOMEM;
         bridge->config = config;
         bridge->event = sd_event_ref(event);
+        bridge->store = store;
         bridge->started_wall_msec = clock_wall_msec();
         bridge->armed_usec = USEC_INFINITY;
 
         r = link_new(&bridge->link, take_transport, &config->link, &link_handler, bridge, random);
         if (r < 0)
                 return r;
-        r = uplink_new(&bridge->uplink, bridge->link, &config->uplink);
+        r = uplink_new(&bridge->uplink, bridge->link, store, info, &config->uplink);
         if (r < 0)
                 goto fail;
         r = downlink_new(&bridge->downlink, bridge->link, &bridge->clients, &config->downlink);
@@ -343,6 +362,7 @@ Bridge *bridge_free(Bridge *bridge) {
         downlink_free(bridge->downlink);
         sd_event_source_disable_unref(bridge->post);
         sd_event_source_disable_unref(bridge->timer);
+        sd_event_source_disable_unref(bridge->disk);
         sd_event_source_disable_unref(bridge->cloud);
         link_free(bridge->link);
         sd_event_unref(bridge->event);

@@ -31,10 +31,13 @@ typedef struct BridgeConfig {
 
 /*
  * Serves on @take_listen_fd and connects through @take_transport (both taken on success only).
- * @config and what it points to must outlive the bridge. @random gives 32 random bits.
+ * @store and @info may be NULL: nothing is kept on disk. @store, @config and what it points to must
+ * outlive the bridge. @random gives 32 random bits.
  */
 _warn_unused_ int bridge_new(Bridge **ret,
                              sd_event *event,
+                             Store *store,
+                             const StoreInfo *info,
                              Transport *take_transport,
                              int take_listen_fd,
                              const BridgeConfig *config,

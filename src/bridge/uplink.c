@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two lanes, one for each QoS; each is one list in order of arrival, in front what is in flight,
- * behind it what waits. When a connection ends, everything in flight on the QoS 1 lane simply
- * counts as waiting again: so it is sent again first and in the old order. Tokens grow along the
- * lane and are never used twice, so an answer finds its message or none.
+ * Two lanes, one for each QoS. QoS 0 is handed over or refused. A QoS 1 message that was accepted
+ * is kept until its PUBACK: in the lane, and on the disk as soon as it takes too long there or the
+ * connection ends, so that a program gets its receipt when the message is safe, whichever way.
+ * Nothing is written while the link is quick.
  */
 #include "bridge/uplink.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "util/clock.h"
+#include "bridge/backlog.h"
+#include "bridge/lane.h"
 #include "util/rate.h"
 
 /* The library's cost per message grows with what it holds; more than this gains nothing. */
 #define WINDOW_OWN  200U
+#define WINDOW_MAX  1000U
 #define WINDOW_QOS0 200U
 
-/* One program's unfinished messages, where we stop and start again to read from it. */
-#define PAUSE_AT  256U
-#define RESUME_AT 128U
+/* The lane holds so much; what comes beyond goes to the disk. */
+#define LANE_MESSAGES 4096U
+#define LANE_BYTES    ((size_t)8 * 1024 * 1024)
+
+/* Pages that are read from the disk. */
+#define PAGE_MESSAGES 512U
+#define PAGE_BYTES    ((size_t)2 * 1024 * 1024)
+
+/* What is not acknowledged by then is written to the disk. */
+#define STORE_DELAY_USEC USEC_PER_SEC
 
 /* A PUBACK that takes longer is not coming on this connection. */
 #define ACK_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -27,39 +37,30 @@
 /* The cloud counts by its own clock, after a network that bunches packets up: keep a distance. */
 #define RATE_PERIOD_USEC (USEC_PER_SEC * 105 / 100)
 
-typedef struct Rising {
-        struct Rising *next;
-        Message *message; /* under its remote name */
-        LocalSession *session;
-        LocalId id;
-        LocalWait wait;
-        bool answered;
-        uint64_t token;
-        uint64_t expires_usec, sent_usec;
-} Rising;
-
-typedef struct Lane {
-        int qos;
-        Rising *first, *last;
-        Rising *unsent; /* first that waits; NULL when all are in flight */
-        size_t n, n_in_flight, window;
-        Rate rate;
-} Lane;
-
 struct Uplink {
         Link *link;
         UplinkConfig config;
+        Backlog *backlog;
         Lane lanes[2]; /* by QoS */
-        uint64_t last_token;
-        uint64_t expiry_usec; /* nothing expires before it */
-        size_t bytes;
+        size_t windows[2];
+        Rate rates[2];
+        uint64_t expiry_usec; /* nothing in the lanes expires before it */
         Meter delivered;
         uint64_t refused, expired;
 };
 
-int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
+static void on_loaded(void *userdata, StoreRecord *records, size_t n_records);
+static void on_unstorable(void *userdata, Rising *rising, int r);
+
+int uplink_new(Uplink **ret,
+               Link *link,
+               Store *store,
+               const StoreInfo *info,
+               const UplinkConfig *config) {
         _cleanup_(uplink_freep) Uplink *uplink = calloc(1, sizeof(*uplink));
         const size_t window = config->window ? config->window : WINDOW_OWN;
+        const BacklogHandler handler = {
+                        .loaded = on_loaded, .unstorable = on_unstorable, .userdata = uplink};
         int r;
 
         if (!uplink)
@@ -67,161 +68,92 @@ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
         uplink->link = link;
         uplink->config = *config;
         uplink->expiry_usec = USEC_INFINITY;
-        uplink->lanes[0] = (Lane){.qos = 0, .window = WINDOW_QOS0};
-        uplink->lanes[1] = (Lane){.qos = 1, .window = window < 1000 ? window : 1000};
-        r = rate_init(&uplink->lanes[0].rate, config->qos0_per_second, RATE_PERIOD_USEC);
+        uplink->windows[0] = WINDOW_QOS0;
+        uplink->windows[1] = window < WINDOW_MAX ? window : WINDOW_MAX;
+        r = rate_init(&uplink->rates[0], config->qos0_per_second, RATE_PERIOD_USEC);
         if (r == 0)
-                r = rate_init(&uplink->lanes[1].rate, config->qos1_per_second, RATE_PERIOD_USEC);
+                r = rate_init(&uplink->rates[1], config->qos1_per_second, RATE_PERIOD_USEC);
+        if (r == 0)
+                r = backlog_new(&uplink->backlog, store, info, &handler);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(uplink);
         return 0;
 }
 
-/* Ends of a message's way */
-
-/* The program may go on once enough of its messages are through. */
-static void count_down(LocalSession *session) {
-        Client *client = client_peek(session);
-
-        if (!client)
-                return;
-        client->n_rising--;
-        if (client->paused && client->n_rising <= RESUME_AT) {
-                client->paused = false;
-                local_session_set_paused(session, false);
-        }
-}
-
-static void finish(Uplink *uplink, Rising *rising) {
-        uplink->bytes -= message_footprint(rising->message);
-        local_session_release(rising->session);
-        count_down(rising->session);
+static void rising_free(Rising *rising) {
         message_unref(rising->message);
-        local_session_unref(rising->session);
         free(rising);
 }
 
-static void unlink_rising(Lane *lane, Rising *before, const Rising *rising, bool in_flight) {
-        if (before)
-                before->next = rising->next;
-        else
-                lane->first = rising->next;
-        if (lane->last == rising)
-                lane->last = before;
-        if (lane->unsent == rising)
-                lane->unsent = rising->next;
-        lane->n--;
-        if (in_flight)
-                lane->n_in_flight--;
-}
-
-static void answer_offline(Rising *rising, const char *why) {
-        if (!rising->answered)
-                local_session_error(rising->session, &rising->id, LOCAL_ERROR_OFFLINE, NULL, "%s",
-                                    why);
-}
-
 static void fail_lane(Uplink *uplink, Lane *lane, const char *why) {
-        while (lane->first) {
-                Rising *rising = lane->first;
+        Rising *rising;
 
-                lane->first = rising->next;
-                answer_offline(rising, why);
-                finish(uplink, rising);
+        while ((rising = lane_take_first(lane))) {
+                /* Only from memory: what is on disk is delivered later. */
+                if (rising->put)
+                        backlog_forget(uplink->backlog, rising);
+                receipt_fail(&rising->receipt, LOCAL_ERROR_OFFLINE,
+                             rising->storage == RISING_STORED
+                                             ? "the daemon is stopping; the message is stored and will be "
+                                               "delivered"
+                                             : why);
+                rising_free(rising);
         }
-        lane->last = lane->unsent = NULL;
-        lane->n = lane->n_in_flight = 0;
 }
 
 Uplink *uplink_free(Uplink *uplink) {
         if (!uplink)
                 return NULL;
+        if (uplink->backlog) {
+                backlog_store_lane(uplink->backlog, &uplink->lanes[1], USEC_INFINITY);
+                backlog_wait(uplink->backlog);
+        }
         for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {
                 fail_lane(uplink, &uplink->lanes[i],
-                          "The daemon is stopping and the cloud has not acknowledged this message: "
-                          "it may or may not have arrived");
-                rate_done(&uplink->lanes[i].rate);
+                          "the daemon is stopping, and the cloud has not acknowledged this message "
+                          "yet: it may or may not have arrived");
+                rate_done(&uplink->rates[i]);
         }
+        backlog_free(uplink->backlog);
         free(uplink);
         return NULL;
 }
 
 /* The way in */
 
-static void refuse(Uplink *uplink,
-                   Client *client,
-                   const LocalPublish *publish,
-                   LocalError code,
-                   const char *text) {
+_printf_(5, 6) static void refuse(Uplink *uplink,
+                                  Client *client,
+                                  const LocalPublish *publish,
+                                  LocalError code,
+                                  const char *format,
+                                  ...) {
+        char text[400];
+        va_list ap;
+
+        va_start(ap, format);
+        if (vsnprintf(text, sizeof(text), format, ap) < 0)
+                text[0] = '\0';
+        va_end(ap);
         uplink->refused++;
         local_session_error(client->session, publish->id, code, NULL, "%s", text);
 }
 
-/* Makes the message that goes up: remote name, capped QoS. False when the program got an error. */
-static bool make_remote(Uplink *uplink,
-                        Client *client,
-                        const LocalPublish *publish,
-                        Message **ret_message,
-                        int *ret_qos) {
-        const char *local = message_topic(publish->message), *problem;
-        _cleanup_(freep) char *remote = NULL;
-        int cap = 1, qos = message_qos(publish->message), r;
-
-        r = route_up(uplink->config.routes, local, &remote, &cap);
-        if (r == 0) {
-                uplink->refused++;
-                local_session_error(client->session, publish->id, LOCAL_ERROR_BAD_TOPIC, NULL,
-                                    "no route in the configuration takes topic '%s' up", local);
-                return false;
-        }
-        problem = r > 0 ? topic_name_problem(remote, &uplink->config.topics) : NULL;
-        if (problem) {
-                uplink->refused++;
-                local_session_error(client->session, publish->id, LOCAL_ERROR_BAD_TOPIC, NULL,
-                                    "topic '%s', which is '%s' in the cloud, %s", local, remote,
-                                    problem);
-                return false;
-        }
-        if (qos > cap) {
-                qos = cap;
-                if (publish->wait != LOCAL_WAIT_DEFAULT && publish->wait != LOCAL_WAIT_SENT) {
-                        refuse(uplink, client, publish, LOCAL_ERROR_BAD_REQUEST,
-                               "the route of this topic allows QoS 0 only, which has no receipt: "
-                               "leave 'wait' out or use \"sent\"");
-                        return false;
-                }
-        }
-        if (r > 0) {
-                if (strcmp(remote, local) == 0)
-                        *ret_message = message_ref(publish->message);
-                else
-                        r = message_new_renamed(ret_message, publish->message, remote);
-        }
-        if (r < 0) {
-                refuse(uplink, client, publish, LOCAL_ERROR_INTERNAL, "out of memory");
-                return false;
-        }
-        *ret_qos = qos;
-        return true;
+static size_t bytes_held(const Uplink *uplink) {
+        return uplink->lanes[0].bytes + uplink->lanes[1].bytes + backlog_bytes(uplink->backlog);
 }
 
 static bool has_room(Uplink *uplink, Client *client, const LocalPublish *publish) {
         size_t size = message_payload_size(publish->message);
 
         if (size > uplink->config.max_payload_bytes) {
-                uplink->refused++;
-                local_session_error(client->session, publish->id, LOCAL_ERROR_TOO_LARGE, NULL,
-                                    "the payload has %zu bytes; this cloud takes at most %zu", size,
-                                    uplink->config.max_payload_bytes);
+                refuse(uplink, client, publish, LOCAL_ERROR_TOO_LARGE,
+                       "the payload has %zu bytes; this cloud takes at most %zu", size,
+                       uplink->config.max_payload_bytes);
                 return false;
         }
-        if (!link_is_online(uplink->link)) {
-                refuse(uplink, client, publish, LOCAL_ERROR_OFFLINE,
-                       "there is no connection to the cloud now; see 'iotlinkctl status'");
-                return false;
-        }
-        if (uplink->bytes + message_footprint(publish->message) > uplink->config.memory_bytes) {
+        if (bytes_held(uplink) + message_footprint(publish->message) >
+            uplink->config.memory_bytes) {
                 refuse(uplink, client, publish, LOCAL_ERROR_FULL,
                        "too much waits for the cloud already; try again later");
                 return false;
@@ -229,147 +161,232 @@ static bool has_room(Uplink *uplink, Client *client, const LocalPublish *publish
         return true;
 }
 
+/* The name and the QoS in the cloud. False when the program got an error. */
+static bool make_name(Uplink *uplink,
+                      Client *client,
+                      const LocalPublish *publish,
+                      char **ret_remote,
+                      int *ret_qos) {
+        const char *local = message_topic(publish->message), *problem;
+        _cleanup_(freep) char *remote = NULL;
+        int cap = 1, qos = message_qos(publish->message), r;
+
+        r = route_up(uplink->config.routes, local, &remote, &cap);
+        if (r < 0) {
+                refuse(uplink, client, publish, LOCAL_ERROR_INTERNAL, "out of memory");
+                return false;
+        }
+        if (r == 0) {
+                refuse(uplink, client, publish, LOCAL_ERROR_BAD_TOPIC,
+                       "no route in the configuration takes topic '%.200s' up", local);
+                return false;
+        }
+        problem = topic_name_problem(remote, &uplink->config.topics);
+        if (problem) {
+                refuse(uplink, client, publish, LOCAL_ERROR_BAD_TOPIC,
+                       "topic '%.100s', which is '%.140s' in the cloud, %s", local, remote,
+                       problem);
+                return false;
+        }
+        if (qos > cap && publish->wait != LOCAL_WAIT_DEFAULT && publish->wait != LOCAL_WAIT_SENT) {
+                refuse(uplink, client, publish, LOCAL_ERROR_BAD_REQUEST,
+                       "the route of this topic allows QoS 0 only, which has no receipt: leave "
+                       "'wait' out or use \"sent\"");
+                return false;
+        }
+        *ret_qos = qos > cap ? cap : qos;
+        *ret_remote = TAKE_PTR(remote);
+        return true;
+}
+
+/* The message that goes up; the very same when its name is. */
+static int make_message(const LocalPublish *publish, const char *remote, Message **ret) {
+        if (strcmp(remote, message_topic(publish->message)) != 0)
+                return message_new_renamed(ret, publish->message, remote);
+        *ret = message_ref(publish->message);
+        return 0;
+}
+
+static bool lane_is_full(const Lane *lane) {
+        return lane->n >= LANE_MESSAGES || lane->bytes >= LANE_BYTES;
+}
+
 static void append(Uplink *uplink, Lane *lane, Rising *rising) {
-        rising->token = ++uplink->last_token;
-        if (lane->last)
-                lane->last->next = rising;
-        else
-                lane->first = rising;
-        lane->last = rising;
-        if (!lane->unsent)
-                lane->unsent = rising;
-        lane->n++;
-        uplink->bytes += message_footprint(rising->message);
+        lane_append(lane, rising);
         if (rising->expires_usec < uplink->expiry_usec)
                 uplink->expiry_usec = rising->expires_usec;
 }
 
-static void count_up(Client *client) {
-        if (++client->n_rising >= PAUSE_AT && !client->paused) {
-                client->paused = true;
-                local_session_set_paused(client->session, true);
-        }
+/* Whether a message may go into the lane, or must follow others on the disk. */
+static bool fits_lane(const Uplink *uplink, const Lane *lane) {
+        return link_is_online(uplink->link) && !backlog_follows(uplink->backlog) &&
+               !lane_is_full(lane);
 }
 
 void uplink_publish(Uplink *uplink,
                     Client *client,
                     const LocalPublish *publish,
                     uint64_t now_usec) {
-        Message *message = NULL;
+        _cleanup_(message_unrefp) Message *message = NULL;
+        _cleanup_(freep) char *remote = NULL;
+        uint64_t ttl_usec = publish->ttl_sec * USEC_PER_SEC;
         Rising *rising;
+        Receipt receipt;
         int qos = 0;
 
         if (!has_room(uplink, client, publish) ||
-            !make_remote(uplink, client, publish, &message, &qos))
+            !make_name(uplink, client, publish, &remote, &qos))
                 return;
+        if (!link_is_online(uplink->link) && (qos == 0 || !backlog_has_store(uplink->backlog))) {
+                refuse(uplink, client, publish, LOCAL_ERROR_OFFLINE,
+                       "there is no connection to the cloud now%s; see 'iotlinkctl status'",
+                       qos == 0 ? ", and QoS 0 is not stored" : "");
+                return;
+        }
         rising = calloc(1, sizeof(*rising));
-        if (!rising) {
-                message_unref(message);
+        if (!rising || make_message(publish, remote, &message) < 0) {
+                free(rising);
                 refuse(uplink, client, publish, LOCAL_ERROR_INTERNAL, "out of memory");
                 return;
         }
-        rising->message = message;
-        rising->session = local_session_ref(client->session);
-        rising->id = *publish->id;
-        rising->wait = publish->wait;
-        rising->expires_usec = publish->ttl_sec > 0 ? now_usec + publish->ttl_sec * USEC_PER_SEC
-                                                    : USEC_INFINITY;
-        local_session_hold(rising->session);
+        receipt_open(&receipt, client, publish);
+        if (qos == 1 && backlog_has_store(uplink->backlog) &&
+            !fits_lane(uplink, &uplink->lanes[1])) {
+                free(rising);
+                /* What is in the lane was first, so it is on the disk first. */
+                backlog_store_lane(uplink->backlog, &uplink->lanes[1], USEC_INFINITY);
+                backlog_add(uplink->backlog, message, &receipt,
+                            ttl_usec > 0 ? clock_wall_msec() + ttl_usec / USEC_PER_MSEC : 0);
+                return;
+        }
+        *rising = (Rising){
+                        .message = TAKE_PTR(message),
+                        .receipt = receipt,
+                        .token = backlog_next_seq(uplink->backlog),
+                        .accepted_usec = now_usec,
+                        .expires_usec = ttl_usec > 0 ? now_usec + ttl_usec : USEC_INFINITY,
+        };
         append(uplink, &uplink->lanes[qos], rising);
-        count_up(client);
         uplink_pump(uplink, now_usec);
+}
+
+/* From the disk */
+
+static void give_up_expired(Uplink *uplink, Rising *rising) {
+        uplink->expired++;
+        receipt_fail(&rising->receipt, LOCAL_ERROR_EXPIRED,
+                     "its ttl ended before it could be sent");
+        backlog_finish(uplink->backlog, rising);
+        rising_free(rising);
+}
+
+static void on_loaded(void *userdata, StoreRecord *records, size_t n_records) {
+        Uplink *uplink = userdata;
+        uint64_t now = clock_now_usec(), wall_msec = clock_wall_msec();
+
+        for (size_t i = 0; i < n_records; i++) {
+                uint64_t expires = records[i].expires_wall_msec;
+                Rising *rising = calloc(1, sizeof(*rising));
+
+                if (!rising) {
+                        /* Read again after the next start; until then it is only late. */
+                        message_unref(records[i].message);
+                        continue;
+                }
+                *rising = (Rising){
+                                .message = records[i].message,
+                                .receipt = backlog_claim(uplink->backlog, records[i].seq),
+                                .token = records[i].seq,
+                                .accepted_usec = now,
+                                .expires_usec = USEC_INFINITY,
+                                .storage = RISING_STORED,
+                };
+                if (expires > 0)
+                        rising->expires_usec =
+                                        now + (expires > wall_msec ? expires - wall_msec : 0) *
+                                                              USEC_PER_MSEC;
+                append(uplink, &uplink->lanes[1], rising);
+        }
+        uplink_pump(uplink, now);
+}
+
+/* What is in flight may still arrive; what waits can't go anywhere but to the disk. */
+static void on_unstorable(void *userdata, Rising *rising, int r) {
+        Uplink *uplink = userdata;
+        Lane *lane = &uplink->lanes[1];
+
+        if (link_is_online(uplink->link))
+                return;
+        (void)lane_take(lane, rising);
+        uplink->refused++;
+        backlog_refuse(&rising->receipt, r);
+        rising_free(rising);
 }
 
 /* The way out */
 
 void uplink_on_published(Uplink *uplink, uint64_t token, bool ok, uint64_t now_usec) {
-        for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {
-                Lane *lane = &uplink->lanes[i];
-                Rising *before = NULL, *rising = lane->first;
+        for (int qos = 0; qos < 2; qos++) {
+                Rising *rising;
 
-                /* What is in flight stands in front, and answers mostly come in order. */
-                while (rising && rising != lane->unsent && rising->token != token) {
-                        before = rising;
-                        rising = rising->next;
-                }
-                if (!rising || rising == lane->unsent)
-                        continue;
                 if (!ok) {
+                        if (!lane_has_sent(&uplink->lanes[qos], token))
+                                continue;
                         /* Only a new connection can tell what became of it; QoS 1 is sent again. */
                         link_abandon(uplink->link, REASON_INTERNAL, now_usec);
                         return;
                 }
-                unlink_rising(lane, before, rising, true);
+                rising = lane_take_sent(&uplink->lanes[qos], token);
+                if (!rising)
+                        continue;
                 meter_add(&uplink->delivered, 1, now_usec);
-                if (!rising->answered)
-                        local_session_ack(rising->session, &rising->id,
-                                          lane->qos > 0 ? LOCAL_ACK_DELIVERED : LOCAL_ACK_SENT, -1,
-                                          false);
-                finish(uplink, rising);
+                receipt_progress(&rising->receipt, qos > 0 ? LOCAL_ACK_DELIVERED : LOCAL_ACK_SENT,
+                                 qos);
+                backlog_finish(uplink->backlog, rising);
+                rising_free(rising);
                 return;
         }
 }
 
 void uplink_on_offline(Uplink *uplink) {
-        Lane *lane = &uplink->lanes[1];
-
         fail_lane(uplink, &uplink->lanes[0],
                   "the connection ended before this QoS 0 message was handed to it");
-        lane->unsent = lane->first;
-        lane->n_in_flight = 0;
+        lane_reset(&uplink->lanes[1]);
         uplink->expiry_usec = 0; /* some that were in flight may have expired meanwhile: look */
+        backlog_store_lane(uplink->backlog, &uplink->lanes[1], USEC_INFINITY);
 }
 
-static void send_lane(Uplink *uplink, Lane *lane, uint64_t now_usec) {
-        while (lane->unsent && lane->n_in_flight < lane->window &&
-               rate_wait_usec(&lane->rate, now_usec) == 0) {
+static void send_lane(Uplink *uplink, int qos, uint64_t now_usec) {
+        Lane *lane = &uplink->lanes[qos];
+
+        while (lane->unsent && lane->n_in_flight < uplink->windows[qos] &&
+               rate_wait_usec(&uplink->rates[qos], now_usec) == 0) {
                 Rising *rising = lane->unsent;
 
-                if (link_publish(uplink->link, rising->token, rising->message, lane->qos) < 0)
+                if (link_publish(uplink->link, rising->token, rising->message, qos) < 0)
                         return;
-                (void)rate_take(&lane->rate, now_usec);
-                rising->sent_usec = now_usec;
-                lane->unsent = rising->next;
-                lane->n_in_flight++;
-                if (rising->wait == LOCAL_WAIT_SENT && lane->qos > 0 && !rising->answered) {
-                        rising->answered = true;
-                        local_session_ack(rising->session, &rising->id, LOCAL_ACK_SENT, -1, false);
-                }
-        }
-}
-
-/* What is in flight can't be called back and is left to its PUBACK. */
-static void expire_lane(Uplink *uplink, Lane *lane, uint64_t now_usec) {
-        Rising *before = NULL, *rising = lane->first;
-        bool waits = false;
-
-        while (rising) {
-                Rising *next = rising->next;
-
-                waits = waits || rising == lane->unsent;
-                if (waits && rising->expires_usec <= now_usec) {
-                        unlink_rising(lane, before, rising, false);
-                        uplink->expired++;
-                        if (!rising->answered)
-                                local_session_error(rising->session, &rising->id,
-                                                    LOCAL_ERROR_EXPIRED, NULL,
-                                                    "its ttl ended before it could be sent");
-                        finish(uplink, rising);
-                } else {
-                        if (waits && rising->expires_usec < uplink->expiry_usec)
-                                uplink->expiry_usec = rising->expires_usec;
-                        before = rising;
-                }
-                rising = next;
+                (void)rate_take(&uplink->rates[qos], now_usec);
+                lane_sent(lane, now_usec);
+                if (qos > 0)
+                        receipt_progress(&rising->receipt, LOCAL_ACK_SENT, qos);
         }
 }
 
 static void expire(Uplink *uplink, uint64_t now_usec) {
+        uint64_t next = USEC_INFINITY;
+
         if (uplink->expiry_usec > now_usec)
                 return;
-        uplink->expiry_usec = USEC_INFINITY;
-        for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++)
-                expire_lane(uplink, &uplink->lanes[i], now_usec);
+        for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {
+                Rising *after = NULL, *rising;
+
+                while ((rising = lane_take_expired(&uplink->lanes[i], now_usec, &after)))
+                        give_up_expired(uplink, rising);
+                for (rising = uplink->lanes[i].unsent; rising; rising = rising->next)
+                        if (rising->expires_usec < next)
+                                next = rising->expires_usec;
+        }
+        uplink->expiry_usec = next;
 }
 
 static uint64_t ack_deadline_usec(const Uplink *uplink) {
@@ -378,44 +395,67 @@ static uint64_t ack_deadline_usec(const Uplink *uplink) {
         return lane->n_in_flight > 0 ? lane->first->sent_usec + ACK_TIMEOUT_USEC : USEC_INFINITY;
 }
 
+/* The lane wants more from the disk as soon as half a page has gone. */
+static bool wants_page(const Uplink *uplink) {
+        const Lane *lane = &uplink->lanes[1];
+
+        return lane->n < PAGE_MESSAGES / 2 + uplink->windows[1] && lane->bytes < LANE_BYTES;
+}
+
 void uplink_pump(Uplink *uplink, uint64_t now_usec) {
         expire(uplink, now_usec);
+        if (now_usec > STORE_DELAY_USEC)
+                backlog_store_lane(uplink->backlog, &uplink->lanes[1], now_usec - STORE_DELAY_USEC);
         if (!link_is_online(uplink->link))
                 return;
         if (ack_deadline_usec(uplink) <= now_usec) {
                 link_abandon(uplink->link, REASON_ACK_TIMEOUT, now_usec);
                 return;
         }
-        send_lane(uplink, &uplink->lanes[1], now_usec);
-        send_lane(uplink, &uplink->lanes[0], now_usec);
+        send_lane(uplink, 1, now_usec);
+        send_lane(uplink, 0, now_usec);
+        if (wants_page(uplink))
+                backlog_load(uplink->backlog, PAGE_MESSAGES, PAGE_BYTES, now_usec);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
         return a < b ? a : b;
 }
 
+static uint64_t store_deadline_usec(const Uplink *uplink) {
+        const Rising *rising = uplink->lanes[1].unstored;
+
+        /* It may be one that is stored already: then the pump only looks further. */
+        return backlog_has_store(uplink->backlog) && rising
+                               ? rising->accepted_usec + STORE_DELAY_USEC
+                               : USEC_INFINITY;
+}
+
 uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec) {
-        uint64_t deadline = uplink->expiry_usec;
+        uint64_t deadline = earlier(uplink->expiry_usec, store_deadline_usec(uplink));
 
         if (!link_is_online(uplink->link))
                 return deadline;
         deadline = earlier(deadline, ack_deadline_usec(uplink));
+        if (wants_page(uplink))
+                deadline = earlier(deadline, backlog_deadline_usec(uplink->backlog));
         for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {
                 const Lane *lane = &uplink->lanes[i];
 
-                if (lane->unsent && lane->n_in_flight < lane->window)
+                if (lane->unsent && lane->n_in_flight < uplink->windows[i])
                         deadline = earlier(deadline,
-                                           now_usec + rate_wait_usec(&lane->rate, now_usec));
+                                           now_usec + rate_wait_usec(&uplink->rates[i], now_usec));
         }
         return deadline;
 }
 
 void uplink_counters(const Uplink *uplink, UplinkCounters *ret) {
         *ret = (UplinkCounters){
-                        .bytes = uplink->bytes,
+                        .bytes = bytes_held(uplink),
                         .delivered = uplink->delivered,
                         .refused = uplink->refused,
                         .expired = uplink->expired,
+                        .n_waiting = backlog_size(uplink->backlog, &uplink->lanes[1]),
         };
         for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {
                 ret->n_in_flight += uplink->lanes[i].n_in_flight;

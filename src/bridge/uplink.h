@@ -13,6 +13,7 @@
 #include "cloud/link.h"
 #include "message/route.h"
 #include "message/topic.h"
+#include "store/store.h"
 #include "util/meter.h"
 
 typedef struct Uplink Uplink;
@@ -34,7 +35,12 @@ typedef struct UplinkCounters {
         uint64_t refused, expired;
 } UplinkCounters;
 
-_warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config);
+/* @store and @info NULL: without a store; then nothing is accepted while offline. */
+_warn_unused_ int uplink_new(Uplink **ret,
+                             Link *link,
+                             Store *store,
+                             const StoreInfo *info,
+                             const UplinkConfig *config);
 
 /* Tells every program that still waits that its message is not known to have arrived. */
 Uplink *uplink_free(Uplink *uplink);

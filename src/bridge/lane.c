@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge/lane.h"
+
+void lane_append(Lane *lane, Rising *rising) {
+        rising->next = NULL;
+        if (lane->last)
+                lane->last->next = rising;
+        else
+                lane->first = rising;
+        lane->last = rising;
+        if (!lane->unsent)
+                lane->unsent = rising;
+        if (!lane->unstored)
+                lane->unstored = rising;
+        if (rising->storage == RISING_STORED)
+                lane->n_stored++;
+        lane->n++;
+        lane->bytes += message_footprint(rising->message);
+}
+
+void lane_sent(Lane *lane, uint64_t now_usec) {
+        lane->unsent->sent_usec = now_usec;
+        lane->unsent = lane->unsent->next;
+        lane->n_in_flight++;
+}
+
+static Rising *take(Lane *lane, Rising *before, Rising *rising) {
+        if (before)
+                before->next = rising->next;
+        else
+                lane->first = rising->next;
+        if (lane->last == rising)
+                lane->last = before;
+        if (lane->unsent == rising)
+                lane->unsent = rising->next;
+        if (lane->unstored == rising)
+                lane->unstored = rising->next;
+        if (rising->storage == RISING_STORED)
+                lane->n_stored--;
+        lane->n--;
+        lane->bytes -= message_footprint(rising->message);
+        rising->next = NULL;
+        return rising;
+}
+
+bool lane_has_sent(const Lane *lane, uint64_t token) {
+        for (const Rising *rising = lane->first; rising != lane->unsent; rising = rising->next)
+                if (rising->token == token)
+                        return true;
+        return false;
+}
+
+Rising *lane_take_sent(Lane *lane, uint64_t token) {
+        Rising *before = NULL, *rising = lane->first;
+
+        /* What is in flight stands in front, and answers mostly come in order. */
+        while (rising != lane->unsent && rising->token != token) {
+                before = rising;
+                rising = rising->next;
+        }
+        if (rising == lane->unsent)
+                return NULL;
+        lane->n_in_flight--;
+        return take(lane, before, rising);
+}
+
+Rising *lane_take_expired(Lane *lane, uint64_t now_usec, Rising **after) {
+        Rising *before = *after, *rising;
+
+        /* What is in flight can't be called back and is left to its PUBACK. */
+        if (!before)
+                for (rising = lane->first; rising != lane->unsent; rising = rising->next)
+                        before = rising;
+        for (rising = before ? before->next : lane->first; rising; rising = rising->next) {
+                if (rising->expires_usec <= now_usec) {
+                        *after = before;
+                        return take(lane, before, rising);
+                }
+                before = rising;
+        }
+        return NULL;
+}
+
+Rising *lane_take_first(Lane *lane) {
+        if (!lane->first)
+                return NULL;
+        if (lane->first != lane->unsent)
+                lane->n_in_flight--;
+        return take(lane, NULL, lane->first);
+}
+
+Rising *lane_take(Lane *lane, Rising *rising) {
+        Rising *before = NULL;
+
+        if (lane->first != rising)
+                for (before = lane->first; before->next != rising; before = before->next)
+                        ;
+        return take(lane, before, rising);
+}
+
+void lane_reset(Lane *lane) {
+        lane->unsent = lane->unstored = lane->first;
+        lane->n_in_flight = 0;
+        for (Rising *rising = lane->first; rising; rising = rising->next)
+                if (rising->storage == RISING_UNSTORABLE)
+                        rising->storage = RISING_IN_MEMORY;
+}
+
+Rising *lane_next_unstored(Lane *lane, uint64_t before_usec) {
+        Rising *rising = lane->unstored;
+
+        while (rising && rising->storage != RISING_IN_MEMORY)
+                rising = rising->next;
+        lane->unstored = rising;
+        return rising && rising->accepted_usec <= before_usec ? rising : NULL;
+}
+
+void lane_stored(Lane *lane, Rising *rising) {
+        rising->storage = RISING_STORED;
+        lane->n_stored++;
+}
