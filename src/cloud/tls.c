@@ -216,9 +216,12 @@ int tls_root_days(const char *file) {
 
                 if (!certificate)
                         break;
-                if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1 &&
-                    (soonest == INT_MIN || days < soonest))
-                        soonest = days;
+                if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1) {
+                        if (seconds < 0)
+                                days--; /* since an hour ago is not "in 0 days" */
+                        if (soonest == INT_MIN || days < soonest)
+                                soonest = days;
+                }
                 X509_free(certificate);
         }
         ERR_clear_error(); /* the end of the file counts as one */
