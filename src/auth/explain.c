@@ -59,6 +59,35 @@ static void explain_mq(const Identity *id, const Credentials *c, FILE *f) {
                       id->mode == AUTH_MQ_DEVICE ? "device credential's" : "AccessKey");
 }
 
+/* Registration: the program makes up the random text. */
+static int explain_registration(const Identity *id, FILE *f) {
+        _cleanup_(freep) char *content = NULL;
+        SignParam params[] = {
+                        {"deviceName", id->device_name},
+                        {"productKey", id->product_key},
+                        {"random", "<random>"},
+        };
+        int r;
+
+        r = sign_content(params, ARRAY_SIZE(params), &content);
+        if (r < 0)
+                return r;
+        (void)fprintf(f,
+                      "Parameters that are signed to register, sorted by name\n"
+                      "  deviceName  %s\n"
+                      "  productKey  %s\n"
+                      "  random      <random>  (made up afresh each time)\n"
+                      "\n"
+                      "Text that is signed: each name, then its value, nothing between\n"
+                      "  %s\n"
+                      "\n"
+                      "Method\n"
+                      "  %s under the product secret, as upper-case hex\n",
+                      id->device_name, id->product_key, content,
+                      sign_method_title(id->sign_method));
+        return 0;
+}
+
 static const char *host_origin(const Identity *id) {
         if (id->host)
                 return "the configured endpoint";
@@ -75,25 +104,51 @@ static const char *port_origin(const Identity *id) {
         return "default";
 }
 
-int credentials_explain(const Identity *identity, uint64_t wall_msec, bool show_secret, FILE *f) {
+static int explain_endpoint(const Identity *id, FILE *f) {
+        _cleanup_(freep) char *host = NULL;
+        int r;
+
+        r = credentials_host(id, &host);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        (void)fputs("\nEndpoint\n", f);
+        if (host)
+                (void)fprintf(f, "  host  %s  (%s)\n", host, host_origin(id));
+        if (id->mode == AUTH_HTTPS || id->mode == AUTH_COMMAND)
+                (void)fprintf(f, "  host  %sas the program answers\n", host ? "or " : "");
+        (void)fprintf(f,
+                      "  port  %" PRIu16 "  (%s)\n"
+                      "  TLS   %s\n",
+                      credentials_port(id), port_origin(id),
+                      id->tls ? "yes" : "no: whoever is on the way can read and change everything");
+        return 0;
+}
+
+static void explain_key(const Identity *id, bool show_secret, FILE *f) {
+        (void)fputs("  key     ", f);
+        explain_secret(f, id->secret, show_secret);
+}
+
+/* What the daemon signs without anybody's help. */
+static int explain_own(const Identity *id, uint64_t wall_msec, bool show_secret, FILE *f) {
         _cleanup_(credentials_done) Credentials c = {0};
         int r;
 
-        r = credentials_make(identity, wall_msec, &c);
+        r = credentials_make(id, wall_msec, &c);
         if (r < 0)
                 return r;
 
-        (void)fprintf(f, "Mode\n  auth = \"%s\"\n\n", auth_mode_to_string(identity->mode));
-        if (identity->mode == AUTH_PLAIN)
+        if (id->mode == AUTH_PLAIN)
                 (void)fputs("Method\n  nothing is signed: user name and password go as they are\n",
                             f);
+        else if (id->mode == AUTH_MQ_TOKEN)
+                (void)fputs("Method\n  nothing is signed: the tokens are the password\n", f);
         else {
-                if (identity->mode == AUTH_DEVICE)
-                        explain_device(identity, wall_msec, &c, f);
+                if (id->mode == AUTH_DEVICE)
+                        explain_device(id, wall_msec, &c, f);
                 else
-                        explain_mq(identity, &c, f);
-                (void)fputs("  key     ", f);
-                explain_secret(f, identity->secret, show_secret);
+                        explain_mq(id, &c, f);
+                explain_key(id, show_secret, f);
                 (void)fputs("  result  ", f);
                 explain_secret(f, c.password, show_secret);
         }
@@ -106,19 +161,99 @@ int credentials_explain(const Identity *identity, uint64_t wall_msec, bool show_
                       "  password   ",
                       c.client_id, c.username ? c.username : "(none is sent)");
         explain_secret(f, c.password, show_secret);
-        if (identity->mode == AUTH_DEVICE)
+        if (id->mode == AUTH_DEVICE)
                 (void)fprintf(f,
                               "  Between the bars: securemode=%s; nothing there but the timestamp "
                               "is signed.\n",
                               c.tls ? "2 is TLS" : "3 is plain TCP");
+        return 0;
+}
 
+static int explain_https(const Identity *id, uint64_t wall_msec, bool show_secret, FILE *f) {
+        _cleanup_(credentials_done) Credentials c = {0};
+        Identity device = *id; /* borrows: what is signed is the same */
+        int r;
+
+        device.mode = AUTH_DEVICE;
+        r = credentials_make(&device, wall_msec, &c);
+        if (r < 0)
+                return r;
+        explain_device(id, wall_msec, &c, f);
+        explain_key(id, show_secret, f);
+        (void)fputs("  result  ", f);
+        explain_secret(f, c.password, show_secret);
+        (void)fputs("\n"
+                    "The program posts the parameters and the result, as \"sign\", to\n"
+                    "/auth/devicename of the authentication service.\n"
+                    "\n"
+                    "CONNECT\n"
+                    "  client id  as the program answers\n"
+                    "  user name  the iotId of the answer\n"
+                    "  password   the iotToken of the answer; it is good for seven days\n",
+                    f);
+        return 0;
+}
+
+static int explain_register(const Identity *id, uint64_t wall_msec, bool show_secret, FILE *f) {
+        _cleanup_(credentials_done) Credentials c = {0};
+        static const char registered[] = "<registered>";
+        Identity later = *id; /* borrows: with what the registration gives */
+        bool is_free = id->mode == AUTH_REGISTER_FREE;
+        int r;
+
+        if (is_free)
+                memcpy(&later.client_id, &(const char *){registered}, sizeof(later.client_id));
+        r = credentials_make(&later, wall_msec, &c);
+        if (r < 0)
+                return r;
+        r = explain_registration(id, f);
+        if (r < 0)
+                return r;
+        explain_key(id, show_secret, f);
         (void)fprintf(f,
                       "\n"
-                      "Endpoint\n"
-                      "  host  %s  (%s)\n"
-                      "  port  %" PRIu16 "  (%s)\n"
-                      "  TLS   %s\n",
-                      c.host, host_origin(identity), c.port, port_origin(identity),
-                      c.tls ? "yes" : "no: whoever is on the way can read and change everything");
+                      "The program registers the device, once. The %s of the\n"
+                      "answer %s kept, and from then on the daemon signs alone.\n"
+                      "\n"
+                      "CONNECT\n"
+                      "  client id  %s\n"
+                      "  user name  %s\n"
+                      "  password   %s\n",
+                      is_free ? "client id and the device token" : "device secret",
+                      is_free ? "are" : "is", c.client_id, c.username,
+                      is_free ? "the device token as it is"
+                              : "signed with the device secret, as auth = \"device\" does");
+        return 0;
+}
+
+int credentials_explain(const Identity *identity,
+                        const char *command,
+                        uint64_t wall_msec,
+                        bool show_secret,
+                        FILE *f) {
+        bool waits = auth_mode_needs_command(identity->mode) ||
+                     (identity->mode == AUTH_MQ_TOKEN && !identity->secret);
+        int r = 0;
+
+        (void)fprintf(f, "Mode\n  auth = \"%s\"\n\n", auth_mode_to_string(identity->mode));
+        if (command)
+                (void)fprintf(f, "Program that is asked for credentials\n  %s\n\n", command);
+        if (!waits)
+                r = explain_own(identity, wall_msec, show_secret, f);
+        else if (identity->mode == AUTH_HTTPS)
+                r = explain_https(identity, wall_msec, show_secret, f);
+        else if (identity->mode == AUTH_REGISTER || identity->mode == AUTH_REGISTER_FREE)
+                r = explain_register(identity, wall_msec, show_secret, f);
+        else
+                (void)fprintf(f,
+                              "CONNECT\n"
+                              "  as the program answers%s\n",
+                              identity->mode == AUTH_MQ_TOKEN ? ": the tokens are the password"
+                                                              : "; nothing is known before");
+        if (r < 0)
+                return r;
+        r = explain_endpoint(identity, f);
+        if (r < 0)
+                return r;
         return ferror(f) ? -EIO : 0;
 }

@@ -156,16 +156,23 @@ static bool load_files(SSL_CTX *ctx, const TransportTarget *target, ProbeResult 
         return true;
 }
 
-static void explain_failure(SSL *ssl, ProbeResult *result) {
-        long code = SSL_get_verify_result(ssl);
+/* Only here the certificate at fault is at hand: a session whose handshake failed keeps none. */
+static int on_verify(int ok, X509_STORE_CTX *store) {
+        const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+        ProbeResult *result = SSL_get_app_data(ssl);
+        int code = X509_STORE_CTX_get_error(store);
 
-        if (code == X509_V_OK) {
-                fail_openssl(result, REASON_TLS_FAILED);
-                return;
+        if (!ok) {
+                result->reason = reason_from_verify(code);
+                describe_certificate(result, X509_STORE_CTX_get_current_cert(store),
+                                     X509_verify_cert_error_string(code));
         }
-        result->reason = reason_from_verify(code);
-        describe_certificate(result, SSL_get0_peer_certificate(ssl),
-                             X509_verify_cert_error_string(code));
+        return ok;
+}
+
+static void explain_failure(const SSL *ssl, ProbeResult *result) {
+        if (SSL_get_verify_result(ssl) == X509_V_OK)
+                fail_openssl(result, REASON_TLS_FAILED);
         ERR_clear_error();
 }
 
@@ -179,10 +186,11 @@ void tls_probe(int fd, const TransportTarget *target, uint64_t deadline_usec, Pr
         }
         if (!load_files(ctx, target, result))
                 return;
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
 
         ssl = SSL_new(ctx);
-        if (!ssl || !expect_host(ssl, target->host) || SSL_set_fd(ssl, fd) != 1) {
+        if (!ssl || SSL_set_app_data(ssl, result) != 1 || !expect_host(ssl, target->host) ||
+            SSL_set_fd(ssl, fd) != 1) {
                 fail_openssl(result, REASON_INTERNAL);
                 return;
         }
@@ -208,9 +216,12 @@ int tls_root_days(const char *file) {
 
                 if (!certificate)
                         break;
-                if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1 &&
-                    (soonest == INT_MIN || days < soonest))
-                        soonest = days;
+                if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)) == 1) {
+                        if (seconds < 0)
+                                days--; /* since an hour ago is not "in 0 days" */
+                        if (soonest == INT_MIN || days < soonest)
+                                soonest = days;
+                }
                 X509_free(certificate);
         }
         ERR_clear_error(); /* the end of the file counts as one */

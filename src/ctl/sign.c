@@ -69,9 +69,15 @@ int command_sign(const Options *options, char **args) {
                 return r;
 
         if (options->explain && !options->json)
-                r = credentials_explain(&settings->identity, wall_msec, options->show_secret,
-                                        stdout);
-        else {
+                r = credentials_explain(&settings->identity, settings->command, wall_msec,
+                                        options->show_secret, stdout);
+        else if (auth_mode_needs_command(settings->identity.mode) ||
+                 (settings->identity.has_command && !settings->identity.secret)) {
+                complain("With auth = \"%s\" there is nothing to sign before %s has answered. "
+                         "--explain shows the steps.",
+                         auth_mode_to_string(settings->identity.mode), settings->command);
+                return EXIT_FAILED;
+        } else {
                 r = credentials_make(&settings->identity, wall_msec, &c);
                 if (r == 0 && options->json)
                         r = print_json(options, &c);

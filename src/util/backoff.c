@@ -2,7 +2,7 @@
 #include "util/backoff.h"
 
 uint64_t backoff_next_usec(BackoffRange range, uint64_t previous_usec, uint32_t random) {
-        uint64_t top;
+        uint64_t top, span;
 
         if (range.max_usec < range.min_usec)
                 range.max_usec = range.min_usec;
@@ -13,5 +13,8 @@ uint64_t backoff_next_usec(BackoffRange range, uint64_t previous_usec, uint32_t 
                 previous_usec = range.max_usec;
 
         top = previous_usec > range.max_usec / 3 ? range.max_usec : previous_usec * 3;
-        return range.min_usec + (top - range.min_usec) * random / UINT32_MAX;
+        span = top - range.min_usec;
+        /* span * random / UINT32_MAX, in two parts because the product may not fit. */
+        return range.min_usec + span / UINT32_MAX * random +
+               span % UINT32_MAX * random / UINT32_MAX;
 }

@@ -63,6 +63,30 @@ static const char *priority_word(int priority) {
         }
 }
 
+/* Where to end a text that did not fit: a character that may have been cut is left out. */
+static size_t cut_length(const char *text, size_t n) {
+        while (n > 0 && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
+                n--;
+        return n > 0 && ((unsigned char)text[n - 1] & 0x80) ? n - 1 : n;
+}
+
+static bool format_text(char *ret, size_t size, const char *format, va_list ap) _printf_(3, 0);
+
+static bool format_text(char *ret, size_t size, const char *format, va_list ap) {
+        int n = vsnprintf(ret, size, format, ap);
+
+        if (n >= 0 && (size_t)n >= size)
+                ret[cut_length(ret, size - 1)] = '\0';
+        return n >= 0;
+}
+
+/* Topics and names come from others and must not look like lines of ours, or move a cursor. */
+static void blank_controls(char *line, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+                        line[i] = '?';
+}
+
 /* One write per line, so that lines of several threads never mix. */
 static void write_plain(int priority, const char *text, const LogField *fields, size_t n_fields) {
         char line[TEXT_MAX + FIELDS_MAX * 64];
@@ -82,6 +106,7 @@ static void write_plain(int priority, const char *text, const LogField *fields, 
                         break;
                 used += (size_t)n;
         }
+        blank_controls(line, used);
         line[used++] = '\n';
         /* Nowhere to report a log line that can't be written. */
         if (write(STDERR_FILENO, line, used) < 0)
@@ -95,7 +120,7 @@ static size_t journal_field(
         if (n < 0)
                 return 0;
         iov->iov_base = buffer;
-        iov->iov_len = (size_t)n < size ? (size_t)n : size - 1;
+        iov->iov_len = (size_t)n < size ? (size_t)n : cut_length(buffer, size - 1);
         return 1;
 }
 
@@ -150,7 +175,7 @@ static void write_text(int priority,
                 int _saved_errno = errno;                                 \
                 va_list _ap;                                              \
                 va_start(_ap, _format);                                   \
-                if (vsnprintf(_text, sizeof(_text), _format, _ap) >= 0)   \
+                if (format_text(_text, sizeof(_text), _format, _ap))      \
                         write_text(_priority, _info, _fields, _n, _text); \
                 va_end(_ap);                                              \
                 errno = _saved_errno;                                     \
@@ -178,7 +203,7 @@ int log_error_errno(int r, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        if (vsnprintf(what, sizeof(what), format, ap) < 0)
+        if (!format_text(what, sizeof(what), format, ap))
                 what[0] = '\0';
         va_end(ap);
         (void)snprintf(text, sizeof(text), "%s: %s", what, strerror_r(-r, words, sizeof(words)));

@@ -11,7 +11,12 @@ static char *explain(const Identity *id, bool show_secret) {
         FILE *f = open_memstream(&text, &size);
 
         CHECK(f);
-        CHECK_INT(credentials_explain(id, UINT64_C(2524608000000), show_secret, f), 0);
+        CHECK_INT(credentials_explain(id,
+                                      id->has_command || auth_mode_needs_command(id->mode)
+                                                      ? "/bin/ask"
+                                                      : NULL,
+                                      UINT64_C(2524608000000), show_secret, f),
+                  0);
         CHECK_INT(fclose(f), 0);
         return text;
 }
@@ -110,8 +115,116 @@ static void test_plain(void) {
         free(text);
 }
 
+static void check_parts(const char *text, const char *const *parts, size_t n_parts) {
+        for (size_t i = 0; i < n_parts; i++)
+                if (!strstr(text, parts[i]))
+                        CHECK_STR(text, parts[i]);
+}
+
+static void test_https(void) {
+        static const char *const parts[] = {
+                        "asked for credentials\n  /bin/ask\n",
+                        "clientId    a1X2bEnP82z.example1 ",
+                        "\n  clientIda1X2bEnP82z.example1deviceNameexample1productKey",
+                        "HMAC-SHA256 under the device secret",
+                        "/auth/devicename",
+                        "the iotToken of the answer",
+                        "host  or as the program answers",
+        };
+        Identity id = sample_device();
+        char *text;
+
+        id.mode = AUTH_HTTPS;
+        text = explain(&id, false);
+        check_parts(text, parts, ARRAY_SIZE(parts));
+        CHECK(!strstr(text, secret) && !strstr(text, password) && !strstr(text, "securemode"));
+        free(text);
+        text = explain(&id, true);
+        CHECK(strstr(text, secret) && strstr(text, password));
+        free(text);
+}
+
+static void test_register(void) {
+        static const char *const parts[] = {
+                        "/bin/ask",
+                        "\n  deviceNameexample1productKeya1X2bEnP82zrandom<random>\n",
+                        "under the product secret",
+                        "(32 characters)",
+                        "client id  a1X2bEnP82z.example1|securemode=2,signmethod=hmacsha256,",
+                        "user name  example1&a1X2bEnP82z\n",
+                        "signed with the device secret",
+        };
+        Identity id = sample_device();
+        char *text;
+
+        id.mode = AUTH_REGISTER;
+        text = explain(&id, false);
+        check_parts(text, parts, ARRAY_SIZE(parts));
+        CHECK(!strstr(text, secret));
+        /* What the product's secret would give is nobody's password. */
+        CHECK(!strstr(text, password));
+        free(text);
+        text = explain(&id, true);
+        CHECK(strstr(text, secret) && !strstr(text, password));
+        free(text);
+}
+
+static void test_register_free(void) {
+        static const char *const parts[] = {
+                        "random<random>\n",
+                        "client id  <registered>|securemode=-2,authType=connwl|\n",
+                        "the device token as it is",
+        };
+        Identity id = sample_device();
+        char *text;
+
+        id.mode = AUTH_REGISTER_FREE;
+        text = explain(&id, false);
+        check_parts(text, parts, ARRAY_SIZE(parts));
+        CHECK(!strstr(text, secret));
+        free(text);
+}
+
+static void test_mq_token(void) {
+        Identity id = {
+                        .mode = AUTH_MQ_TOKEN,
+                        .client_id = borrow("GID_Test@@@0001"),
+                        .access_key_id = borrow("YYYYY"),
+                        .secret = borrow("RW|TOKENRW"),
+                        .instance_id = borrow("mqtt-xxxxx"),
+                        .host = borrow("broker"),
+        };
+        char *text = explain(&id, false);
+
+        CHECK(strstr(text, "the tokens are the password") &&
+              strstr(text, "Token|YYYYY|mqtt-xxxxx"));
+        CHECK(!strstr(text, "TOKENRW"));
+        free(text);
+
+        id.secret = NULL;
+        id.has_command = true;
+        text = explain(&id, false);
+        CHECK(strstr(text, "/bin/ask") && strstr(text, "as the program answers"));
+        free(text);
+}
+
+static void test_command(void) {
+        Identity id = {.mode = AUTH_COMMAND, .secret = borrow("topsecret"), .tls = true};
+        char *text = explain(&id, false);
+
+        CHECK(strstr(text, "  /bin/ask\n") && strstr(text, "  host  as the program answers\n"));
+        CHECK(strstr(text, "port  8883"));
+        CHECK(!strstr(text, "topsecret"));
+        free(text);
+}
+
 TEST_MAIN(TEST(test_device_shows_each_step),
           TEST(test_device_shows_secrets_when_asked),
           TEST(test_device_without_timestamp),
           TEST(test_mq),
-          TEST(test_plain))
+          TEST(test_plain),
+          TEST(test_https),
+          TEST(test_register),
+          TEST(test_register_free),
+          TEST(test_mq_token),
+          TEST(test_command))

@@ -12,18 +12,24 @@
 static Identity sample(AuthMode mode) {
         Identity id = {.mode = mode, .secret = borrow("secret")};
 
-        if (mode == AUTH_DEVICE) {
+        if (mode == AUTH_DEVICE || mode == AUTH_HTTPS || mode == AUTH_REGISTER ||
+            mode == AUTH_REGISTER_FREE) {
+                id.tls = mode == AUTH_REGISTER_FREE;
                 id.product_key = borrow("a1X2bEnP82z");
                 id.device_name = borrow("example1");
                 id.region = borrow("cn-shanghai");
                 return id;
         }
+        if (mode == AUTH_COMMAND)
+                return id;
         id.host = borrow("broker.example");
         if (mode == AUTH_PLAIN) {
                 id.client_id = borrow("c1");
                 id.username = borrow("u");
                 return id;
         }
+        if (mode == AUTH_MQ_TOKEN)
+                id.secret = borrow("R|t1|W|t2");
         id.access_key_id = borrow("YYYYY");
         id.instance_id = borrow("mqtt-xxxxx");
         id.group_id = borrow("GID_Test");
@@ -259,6 +265,148 @@ static void test_plain(void) {
         check_accepted(&id);
 }
 
+static void test_secrets_are_named_after_the_mode(void) {
+        static const struct {
+                AuthMode mode;
+                const char *key;
+        } cases[] = {{AUTH_DEVICE, "identity.device_secret"},
+                     {AUTH_HTTPS, "identity.device_secret"},
+                     {AUTH_REGISTER, "identity.product_secret"},
+                     {AUTH_REGISTER_FREE, "identity.product_secret"},
+                     {AUTH_MQ_SIGNATURE, "identity.access_key_secret"},
+                     {AUTH_MQ_DEVICE, "identity.access_key_secret"},
+                     {AUTH_MQ_TOKEN, "identity.token"}};
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                Identity id = sample(cases[i].mode);
+
+                id.secret = NULL;
+                check_refused(&id, cases[i].key, "is missing: auth = ");
+                id.secret = borrow("hush\n");
+                check_refused(&id, cases[i].key, "control");
+        }
+}
+
+static void test_platform_modes_need_the_same(void) {
+        static const AuthMode modes[] = {AUTH_HTTPS, AUTH_REGISTER, AUTH_REGISTER_FREE};
+
+        for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+                Identity id = sample(modes[i]);
+
+                id.product_key = NULL;
+                check_refused(&id, "identity.product_key", auth_mode_to_string(modes[i]));
+                id = sample(modes[i]);
+                id.device_name = NULL;
+                check_refused(&id, "identity.device_name", auth_mode_to_string(modes[i]));
+                id = sample(modes[i]);
+                id.client_id = borrow("a|b");
+                check_refused(&id, "identity.client_id", "'|'");
+                id = sample(modes[i]);
+                id.region = NULL;
+                check_refused(&id, "cloud.region", "nothing says where");
+                id = sample(modes[i]);
+                id.sign_method = SIGN_SHA256;
+                id.sha256_as_hash = true;
+                check_refused(&id, "cloud.sign_method", "hmacsha256");
+        }
+}
+
+static void test_register_free_needs_tls(void) {
+        Identity id = sample(AUTH_REGISTER_FREE);
+
+        id.tls = false;
+        check_refused(&id, "cloud.tls.enable", "needs TLS");
+}
+
+static void test_sha256_has_to_be_asked_for(void) {
+        Identity id = sample(AUTH_DEVICE);
+
+        id.sign_method = SIGN_SHA256;
+        check_refused(&id, "cloud.sign_method", "sha256_as_hash");
+        id.sha256_as_hash = true;
+        check_accepted(&id);
+}
+
+static void test_tokens(void) {
+        static const char *const good[] = {"R|a",          "W|a",     "RW|a",   "R|a|W|b",
+                                           "W|a|R|b|RW|c", "R|R|W|W", "R|a==+/"};
+        static const char *const bad[] = {"",      "R",        "R|",    "|a",     "X|a",    "WR|a",
+                                          "token", "R|a|",     "R|a|W", "R|a|W|", "R||a",   "r|a",
+                                          "R|a b", "R|a||W|b", " R|a",  "RWR|a",  "R|a|b|W"};
+        Identity id = sample(AUTH_MQ_TOKEN);
+
+        for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+                id.secret = borrow(good[i]);
+                check_accepted(&id);
+        }
+        for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+                id.secret = borrow(bad[i]);
+                id.has_command = i % 2;
+                check_refused(&id, "identity.token", "token");
+        }
+        id.secret = NULL;
+        id.has_command = true;
+        check_accepted(&id);
+        id.has_command = false;
+        check_refused(&id, "identity.token", "command");
+}
+
+static void test_command_needs_nothing(void) {
+        Identity id = {.mode = AUTH_COMMAND};
+
+        check_accepted(&id);
+        id.client_id = borrow("a|b|");
+        id.device_name = borrow("gw");
+        check_accepted(&id);
+        id.device_name = borrow("g\n");
+        check_refused(&id, "identity.device_name", "control");
+        id.device_name = NULL;
+        id.host = borrow("a b");
+        check_refused(&id, "cloud.endpoint", "holds ' '");
+        id.host = NULL;
+        id.timestamp_kind = TIMESTAMP_FIXED;
+        id.timestamp = borrow("1x");
+        check_refused(&id, "cloud.timestamp", "digits");
+}
+
+static void check_client_id_is(const Identity *id, const char *expected) {
+        char *client_id = NULL;
+
+        CHECK_INT(identity_client_id(id, &client_id), 0);
+        CHECK_STR(client_id, expected);
+        free(client_id);
+}
+
+static void test_bare_client_id(void) {
+        Identity id;
+        char *client_id = NULL;
+
+        for (int mode = 0; mode < _AUTH_MODE_MAX; mode++) {
+                id = sample((AuthMode)mode);
+                id.client_id = borrow("mine");
+                check_client_id_is(&id, "mine");
+        }
+        id = sample(AUTH_REGISTER);
+        check_client_id_is(&id, "a1X2bEnP82z.example1");
+        id = sample(AUTH_MQ_TOKEN);
+        check_client_id_is(&id, "GID_Test@@@0001");
+        id = (Identity){.mode = AUTH_PLAIN, .device_name = borrow("gw")};
+        check_client_id_is(&id, "gw");
+        id = (Identity){.mode = AUTH_COMMAND, .product_key = borrow("site")};
+        CHECK_INT(identity_client_id(&id, &client_id), -ENOENT);
+        CHECK(!client_id);
+        id.device_name = borrow("gw");
+        check_client_id_is(&id, "site.gw");
+}
+
+static void test_modes_that_ask(void) {
+        CHECK(auth_mode_needs_command(AUTH_HTTPS) && auth_mode_needs_command(AUTH_REGISTER));
+        CHECK(auth_mode_needs_command(AUTH_REGISTER_FREE) && auth_mode_needs_command(AUTH_COMMAND));
+        CHECK(!auth_mode_needs_command(AUTH_DEVICE) && !auth_mode_needs_command(AUTH_PLAIN));
+        CHECK(!auth_mode_needs_command(AUTH_MQ_TOKEN) && !auth_mode_needs_command(AUTH_MQ_DEVICE));
+        CHECK(!auth_mode_needs_command(_AUTH_MODE_INVALID));
+}
+
 static void test_unknown_mode(void) {
         Identity id = sample(AUTH_DEVICE);
 
@@ -286,5 +434,13 @@ TEST_MAIN(TEST(test_samples_are_accepted),
           TEST(test_endpoint),
           TEST(test_mq),
           TEST(test_plain),
+          TEST(test_secrets_are_named_after_the_mode),
+          TEST(test_platform_modes_need_the_same),
+          TEST(test_register_free_needs_tls),
+          TEST(test_sha256_has_to_be_asked_for),
+          TEST(test_tokens),
+          TEST(test_command_needs_nothing),
+          TEST(test_bare_client_id),
+          TEST(test_modes_that_ask),
           TEST(test_unknown_mode),
           TEST(test_done_frees_everything_and_can_be_repeated))

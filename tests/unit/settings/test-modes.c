@@ -137,6 +137,31 @@ static void test_mq_token(void) {
                       "conf:2", "R|TOKEN, W|TOKEN or RW|TOKEN");
 }
 
+static void test_tokens_of_a_file(void) {
+        static const char text[] = "identity: { access_key_id = \"LTAI1\"; client_id = \"c\";\n"
+                                   "token_file = \"@/token\"; };\n" CLOUD_OF(
+                                                   "mq-token", BROKER "instance_id = \"i\";");
+        char *tokens = NULL;
+        Load load;
+
+        load_begin(&load);
+        load_write(&load, "token", "R|a|W|b\n", 8, 0600);
+        load_format(&load, text);
+        CHECK_INT(load.r, 0);
+        CHECK_STR(load.settings->identity.secret, "R|a|W|b");
+
+        load_write(&load, "token", "RW|" SECRET "\n", strlen(SECRET) + 4, 0600);
+        CHECK_INT(settings_reread_tokens(load.settings, &tokens), 0);
+        CHECK_STR(tokens, "RW|" SECRET);
+        free(tokens);
+        tokens = NULL;
+        load_write(&load, "token", SECRET, strlen(SECRET), 0600);
+        CHECK_INT(settings_reread_tokens(load.settings, &tokens), -EBADMSG);
+        load_again(&load);
+        CHECK(load_has_error(&load, "conf:2", "'identity.token': token has not the form"));
+        load_end(&load);
+}
+
 static void test_command(void) {
         Load load;
 
@@ -307,6 +332,7 @@ static void test_every_mode_has_a_profile_and_keys(void) {
 TEST_MAIN(TEST(test_https),
           TEST(test_register),
           TEST(test_mq_token),
+          TEST(test_tokens_of_a_file),
           TEST(test_command),
           TEST(test_the_program_is_looked_at),
           TEST(test_the_state_directory_is_looked_at),
