@@ -190,11 +190,10 @@ static int op_connect(Transport *base, const TransportTarget *target, uint64_t *
 
 static void op_close(Transport *base) {
         TransportPaho *t = from_base(base);
-        Command command = {.kind = COMMAND_CLOSE, .epoch = t->last_epoch};
+        const Command command = {.kind = COMMAND_CLOSE, .epoch = t->last_epoch};
 
-        /* Without memory for the command, cutting the socket ends the connection too. */
-        if (commands_push(&t->commands, &command) < 0)
-                paho_socket_cut();
+        /* The link makes no attempt before CLOSED, so this must not fail. */
+        commands_post(&t->commands, &command);
 }
 
 static int op_publish(Transport *base, uint64_t token, Message *message, int qos) {
