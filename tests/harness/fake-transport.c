@@ -89,7 +89,10 @@ static int op_next(Transport *base, TransportEvent *ret_event) {
         FakeTransport *fake = from_base(base);
 
         if (fake->first == fake->n_events) {
+                eventfd_t ignored;
+
                 fake->first = fake->n_events = 0;
+                (void)eventfd_read(fake->fd, &ignored);
                 return 0;
         }
         *ret_event = fake->events[fake->first++];
@@ -137,6 +140,7 @@ void fake_push(FakeTransport *fake, TransportEvent event) {
                 CHECK(fake->events);
         }
         fake->events[fake->n_events++] = event;
+        CHECK(eventfd_write(fake->fd, 1) == 0);
 }
 
 static void push(FakeTransport *fake, TransportEvent event) {
