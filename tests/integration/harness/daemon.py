@@ -59,6 +59,7 @@ class Daemon:
     def spawn(self, *arguments, **environment):
         """Starts the program without waiting for anything."""
         self.write_config()
+        self.notified.clear()  # of a start before this one
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         if os.path.exists(self.notify_path):
             os.unlink(self.notify_path)
