@@ -33,7 +33,6 @@ class Daemon:
         self.notify = None
         self.hung = False  # a test that knows it can't stop in order says so here
         self.wrapper = []  # a command that runs it, for tests that need another world around it
-        self.inherited = None  # a listening socket's fd that the wrapper hands on
 
     @property
     def socket_path(self):
@@ -70,7 +69,6 @@ class Daemon:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd="/",
-            pass_fds=[] if self.inherited is None else [self.inherited],
             env=self.environment(environment),
         )
         self.threads = [
@@ -82,8 +80,6 @@ class Daemon:
         return self
 
     def environment(self, more):
-        if self.inherited is not None:
-            more = {**more, "IOTLINK_TEST_LISTENER": str(self.inherited)}
         kept = {
             name: value
             for name, value in os.environ.items()
