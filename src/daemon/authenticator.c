@@ -36,6 +36,8 @@ struct Authenticator {
         bool is_running;
 
         sd_event_source *renewal; /* the timer for the next set of credentials */
+        sd_event_source *hitch;   /* tells the link why there are none, once it waits for them */
+        int hitch_error;
 
         Grant grant; /* result GRANT_OK while there is one */
         uint64_t grant_ends_usec;
@@ -110,6 +112,7 @@ Authenticator *authenticator_free(Authenticator *authenticator) {
                 return NULL;
         sd_event_source_disable_unref(authenticator->done);
         sd_event_source_disable_unref(authenticator->renewal);
+        sd_event_source_disable_unref(authenticator->hitch);
         command_free(authenticator->command);
         grant_done(&authenticator->grant);
         registration_done(&authenticator->registration);
@@ -316,10 +319,11 @@ static bool is_complete(const Authenticator *a, const Grant *grant) {
                 return grant->client_id && grant->device_token;
         case AUTH_HTTPS:
                 return grant->username && grant->password;
+        case AUTH_MQ_TOKEN:
+                return grant->password;
         case AUTH_DEVICE:
         case AUTH_MQ_SIGNATURE:
         case AUTH_MQ_DEVICE:
-        case AUTH_MQ_TOKEN:
         case AUTH_PLAIN:
         case AUTH_COMMAND:
         case _AUTH_MODE_MAX:
@@ -330,6 +334,23 @@ static bool is_complete(const Authenticator *a, const Grant *grant) {
 }
 
 static void renew_at(Authenticator *a, uint64_t boot_usec_then);
+
+static const char *error_words(int error) {
+        const char *words = strerrordesc_np(-error);
+
+        return words ? words : "unknown error";
+}
+
+static const char *token_file_words(int error) {
+        switch (error) {
+        case -EPERM:
+                return "others than its owner can read it. Run: chmod 600 on it";
+        case -EBADMSG:
+                return "it does not hold tokens as in \"RW|TOKEN\"";
+        default:
+                return error_words(error);
+        }
+}
 
 _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *format, ...) {
         char detail[REASON_DETAIL_MAX];
@@ -347,6 +368,34 @@ _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *for
                     "old ones; trying again in 10 minutes",
                     detail);
         renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
+}
+
+/* The link can be told no only when it waits, so that what fails at once is said a turn later. */
+static int on_hitch(sd_event_source *source, void *userdata) {
+        Authenticator *a = userdata;
+        const Settings *settings = a->settings;
+
+        (void)source;
+        a->hitch = sd_event_source_disable_unref(a->hitch);
+        if (settings->token_file && !settings->identity.has_command)
+                deny(a, REASON_AUTH_UNREACHABLE, "%s: %s", settings->token_file,
+                     token_file_words(a->hitch_error));
+        else
+                deny(a, REASON_AUTH_UNREACHABLE, "cannot run %s: %s", settings->command,
+                     error_words(a->hitch_error));
+        return 0;
+}
+
+/* Returns 0: the link will hear of @error; or -errno when not even that is possible. */
+static int hitch(Authenticator *a, int error) {
+        int r;
+
+        if (error == -ENOMEM)
+                return error;
+        a->hitch = sd_event_source_disable_unref(a->hitch);
+        a->hitch_error = error;
+        r = sd_event_add_defer(a->event, &a->hitch, on_hitch, a);
+        return r < 0 ? r : 0;
 }
 
 /* Renewal, while the connection goes on */
@@ -464,14 +513,26 @@ static int ask_command(Authenticator *a, const char *reason) {
         r = command_start(&a->command, a->event, a->settings->command, text.data, on_command_end,
                           a);
         if (r < 0)
-                return log_error_errno(r, "Cannot run '%s'", a->settings->command);
+                return hitch(a, r);
         a->is_running = true;
         return 0;
 }
 
+static void upload_from_file(const Authenticator *a) {
+        _cleanup_(secret_freep) char *tokens = NULL;
+        int r;
+
+        r = settings_reread_tokens(a->settings, &tokens);
+        if (r < 0)
+                log_warning("The server says that the token ends soon, and there is no new one in "
+                            "'%s': %s",
+                            a->settings->token_file, token_file_words(r));
+        else
+                upload_tokens(a, tokens);
+}
+
 void authenticator_on_notice(Authenticator *authenticator, const Message *message) {
         Authenticator *a = authenticator;
-        _cleanup_(secret_freep) char *tokens = NULL;
 
         if (a->settings->identity.mode != AUTH_MQ_TOKEN)
                 return;
@@ -480,9 +541,8 @@ void authenticator_on_notice(Authenticator *authenticator, const Message *messag
                 if (a->settings->identity.has_command) {
                         if (!a->is_running && ask_command(a, "expired") < 0)
                                 renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
-                } else if (a->settings->token_file &&
-                           settings_reread_tokens(a->settings, &tokens) == 0)
-                        upload_tokens(a, tokens);
+                } else if (a->settings->token_file)
+                        upload_from_file(a);
                 else
                         log_warning("The server says that the token ends soon, and nothing gives a "
                                     "new one: set identity.token_file or cloud.command");
@@ -530,9 +590,11 @@ static int get(void *userdata, Reason previous, Credentials *ret) {
                 return ask_command(a, "start");
         if (!registers(a) && (auth_mode_needs_command(identity->mode) || identity->has_command))
                 return get_granted(a, previous, ret);
-        if (registers(a) || identity->mode == AUTH_MQ_TOKEN)
+        if (registers(a) || identity->mode == AUTH_MQ_TOKEN) {
                 r = make(a, ret);
-        else
+                if (r < 0 && a->settings->token_file)
+                        return hitch(a, r);
+        } else
                 r = credentials_make(identity, clock_wall_msec(), ret);
         return r < 0 ? r : 1;
 }

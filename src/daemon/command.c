@@ -16,6 +16,7 @@
 #define INPUT_MAX   16384U /* fits into any pipe: one write, no waiting */
 #define OUTPUT_MAX  65536U
 #define MESSAGE_MAX 256U
+#define LINES_MAX   100U /* of standard error that are logged; the journal is no place for floods */
 
 struct RunningCommand {
         sd_event *event;
@@ -32,6 +33,7 @@ struct RunningCommand {
         int wait_code, wait_status;
         char said[MESSAGE_MAX]; /* the last line on standard error, being collected */
         size_t said_size;
+        unsigned n_lines;
         char last[MESSAGE_MAX];
 };
 
@@ -216,7 +218,8 @@ static int on_output(sd_event_source *source, int fd, uint32_t events, void *use
 static void hear(RunningCommand *command, char c) {
         if (c != '\n') {
                 if (command->said_size < sizeof(command->said) - 1)
-                        command->said[command->said_size++] = c >= ' ' && c != '\x7f' ? c : '?';
+                        command->said[command->said_size++] =
+                                        (char)(c >= ' ' && c != '\x7f' ? c : '?');
                 return;
         }
         if (command->said_size == 0)
@@ -224,7 +227,11 @@ static void hear(RunningCommand *command, char c) {
         command->said[command->said_size] = '\0';
         command->said_size = 0;
         (void)snprintf(command->last, sizeof(command->last), "%s", command->said);
-        log_info("%s says: %s", command->path, command->last);
+        if (++command->n_lines <= LINES_MAX)
+                log_info("%s says: %s", command->path, command->last);
+        else if (command->n_lines == LINES_MAX + 1)
+                log_info("%s says more than %u lines; the rest is left out", command->path,
+                         LINES_MAX);
 }
 
 static int on_error_output(sd_event_source *source, int fd, uint32_t events, void *userdata) {
