@@ -17,7 +17,7 @@ WRONG_SECRET = "0123456789abcdef0123456789abcdef"
 DEBUG = {"DEBUG_INVOCATION": "1", "IOTLINK_DEBUG": "1", "SYSTEMD_LOG_LEVEL": "debug"}
 
 # AliwareMQ
-ACCESS_KEY, ACCESS_SECRET, INSTANCE = "LTAI5tTestKey", "mQsecret7Yh2Lk9PwTest", "post-cn-test01"
+ACCESS_KEY, ACCESS_SECRET, INSTANCE = "DC.LTAI5tTest", "mQsecret7Yh2Lk9PwTest", "post-cn-test01"
 GROUP, MEMBER = "GID_gateways", "gateway-1"
 MQ_UP, MQ_DOWN = "fleet/up", "fleet/down"
 
