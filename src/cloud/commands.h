@@ -53,5 +53,6 @@ _warn_unused_ int commands_push(Commands *commands, const Command *command);
  * of the first two and has one CLOSE, and there is one QUIT. */
 void commands_post(Commands *commands, const Command *command);
 
-/* Waits for the next command. */
-void commands_wait(Commands *commands, Command *ret);
+/* Waits for the next command until @deadline_usec (monotonic; USEC_INFINITY: for ever). Returns
+ * whether there was one. */
+bool commands_wait(Commands *commands, uint64_t deadline_usec, Command *ret);
