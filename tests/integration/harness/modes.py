@@ -149,6 +149,11 @@ def expect_logged(daemon, pattern, *texts, since=0):
     return line
 
 
+def private(path, flags):
+    """An opener for files that only their owner may read."""
+    return os.open(path, flags, 0o600)
+
+
 def mode_of(path):
     return stat.S_IMODE(os.stat(path).st_mode)
 
