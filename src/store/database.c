@@ -97,15 +97,14 @@ static int translate(int rc, int system_errno) {
         case SQLITE_LOCKED:
                 return -EBUSY;
         case SQLITE_CANTOPEN:
+                return system_errno > 0 ? -system_errno : -EIO;
         case SQLITE_IOERR:
+                /* These are worth telling apart, if the number is of this failure at all. */
                 if (rc == SQLITE_IOERR_NOMEM)
                         return -ENOMEM;
-                if (system_errno == EDQUOT)
+                if (system_errno == ENOSPC || system_errno == EDQUOT)
                         return -ENOSPC;
-                if (system_errno == ENOSPC || system_errno == EROFS || system_errno == EACCES ||
-                    system_errno == ENOENT)
-                        return -system_errno;
-                return -EIO;
+                return system_errno == EROFS ? -EROFS : -EIO;
         default:
                 return -EIO;
         }

@@ -270,7 +270,7 @@ void keeper_tidy(Keeper *k) {
                 return;
         r = database_shrink(k->db);
         if (r == 0 && k->shrinking)
-                r = database_checkpoint(k->db, false);
+                r = database_checkpoint(k->db, true);
         k->shrinking = r == 1;
         k->untidy = look_after(k, r) && r == 1;
         keeper_checkpoint(k);

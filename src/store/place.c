@@ -95,6 +95,12 @@ static void salvage_read(const Place *place, Salvage *salvage) {
                 salvage->subscriptions = (Subscriptions){0};
 }
 
+/* What can't be told is taken to be there, lest it be overwritten. */
+static bool exists(const Place *place, const char *name) {
+        return faccessat(place->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+               errno != ENOENT;
+}
+
 static int make_file(const Place *place) {
         static const char *const leftovers[] = {NEW_NAME, NEW_NAME "-wal", NEW_NAME "-journal"};
         int fd, r = 0;
@@ -153,13 +159,11 @@ static int make(const Place *place, const Subscriptions *subscriptions, StoreInf
         }
         if (r != 0)
                 return no_corruption(r);
+        if (exists(place, FILE_NAME))
+                return -EEXIST;
         if (renameat(place->directory_fd, NEW_NAME, place->directory_fd, FILE_NAME) < 0)
                 return -errno;
         return sync_directory(place);
-}
-
-static bool exists(const Place *place, const char *name) {
-        return faccessat(place->directory_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int rename_to(const Place *place, const char *from, const char *to) {
@@ -246,11 +250,11 @@ static int number(Database *db, const Totals *known) {
         return 0;
 }
 
-static int open_existing(const Place *place, Database **ret, StoreInfo *info) {
-        bool has_wal = exists(place, FILE_NAME "-wal");
+static bool is_there(const Place *place) {
+        return exists(place, FILE_NAME) || exists(place, FILE_NAME "-wal");
+}
 
-        if (!exists(place, FILE_NAME) && !has_wal)
-                return -ENOENT;
+static int open_existing(const Place *place, Database **ret, StoreInfo *info) {
         if (!exists(place, FILE_NAME) || is_empty(place)) {
                 (void)snprintf(info->problem, sizeof(info->problem), "the file is empty");
                 return DATABASE_CORRUPT;
@@ -287,20 +291,20 @@ int place_open(Place *place, const Totals *known, Database **ret, StoreInfo *ret
         static const Subscriptions none = {0};
         Totals totals = *known;
         StoreInfo info = {0};
-        int r;
+        int r = 0;
 
         if (known->n_spooled > 0 || known->n_incoming > 0) {
                 info.lost_known = true;
                 info.lost_spooled = known->n_spooled;
                 info.lost_incoming = known->n_incoming;
         }
-        r = begin(place, &totals, ret, &info);
-        if (r == -ENOENT) {
+        if (!is_there(place)) {
                 info.set_aside = info.lost_known; /* vanished, rather: else it is the first */
                 r = make(place, &none, &info);
-                if (r == 0)
-                        r = no_corruption(begin(place, &totals, ret, &info));
-        } else if (r == DATABASE_CORRUPT) {
+        }
+        if (r == 0)
+                r = begin(place, &totals, ret, &info);
+        if (r == DATABASE_CORRUPT) {
                 r = start_anew(place, &totals, &info);
                 if (r == 0)
                         r = no_corruption(begin(place, &totals, ret, &info));
