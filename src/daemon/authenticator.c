@@ -26,6 +26,9 @@
 /* A renewal that failed is tried again this much later. */
 #define RENEW_AGAIN_USEC (600 * USEC_PER_SEC)
 
+/* How long the command may take. */
+#define COMMAND_USEC (60 * USEC_PER_SEC)
+
 struct Authenticator {
         sd_event *event;
         const Settings *settings;
@@ -291,23 +294,30 @@ static void keep_grant(Authenticator *a, Grant *take) {
 
 /* Returns 0 once it is on the disk. */
 static int keep_registration(Authenticator *a, Grant *grant) {
-        Registration registration = {
-                        .device_secret = grant->device_secret,
-                        .client_id = grant->device_token ? grant->client_id : NULL,
-                        .device_token = grant->device_token,
-        };
+        /* What another mode has registered stays: nobody gives it twice. */
+        Registration registration = a->registration; /* borrows every string */
         int r;
 
+        if (a->settings->identity.mode == AUTH_REGISTER)
+                registration.device_secret = grant->device_secret;
+        else {
+                registration.client_id = grant->client_id;
+                registration.device_token = grant->device_token;
+        }
         r = registration_store(a->registration_path, &registration);
         if (r < 0)
                 return log_error_errno(r, "Cannot store what the registration gave in '%s'",
                                        a->registration_path);
         log_info("Registered; the device's secret is stored in '%s'", a->registration_path);
-        registration_done(&a->registration);
-        a->registration = registration;
-        grant->device_secret = grant->device_token = NULL;
-        if (registration.client_id)
-                grant->client_id = NULL;
+        if (a->settings->identity.mode == AUTH_REGISTER) {
+                (void)secret_free(a->registration.device_secret);
+                a->registration.device_secret = TAKE_PTR(grant->device_secret);
+        } else {
+                (void)secret_free(a->registration.client_id);
+                (void)secret_free(a->registration.device_token);
+                a->registration.client_id = TAKE_PTR(grant->client_id);
+                a->registration.device_token = TAKE_PTR(grant->device_token);
+        }
         return 0;
 }
 
@@ -510,8 +520,8 @@ static int ask_command(Authenticator *a, const char *reason) {
                 return r;
         a->done = sd_event_source_disable_unref(a->done);
         a->command = command_free(a->command);
-        r = command_start(&a->command, a->event, a->settings->command, text.data, on_command_end,
-                          a);
+        r = command_start(&a->command, a->event, a->settings->command, text.data, COMMAND_USEC,
+                          on_command_end, a);
         if (r < 0)
                 return hitch(a, r);
         a->is_running = true;
