@@ -114,6 +114,15 @@ def test_each_device_has_a_file_of_its_own(world, cloud):
     assert len(names) == 2
 
 
+def test_registration_of_one_mode_leaves_that_of_another_alone(world, cloud):
+    modes.register_free(world, cloud).start().wait_online()
+    world.daemons[0].stop()
+    token = stored(world, cloud)
+    cloud.reset_device(cloud.identity["product_key"], cloud.identity["device_name"])
+    modes.register(world, cloud, "https").start().wait_online()
+    assert stored(world, cloud) == {**token, "device_secret": cloud.device()["secret"]}
+
+
 # Death in between
 
 # The answer is here, and the daemon dies before it hears it.
