@@ -488,6 +488,20 @@ static int on_done(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+/* The code goes before the message, unless that has it; the link puts a period behind. */
+static void deny_as_said(Authenticator *a, Grant *grant) {
+        const char *code = grant->code;
+        char *message = grant->message;
+
+        if (message && message[0] && message[strlen(message) - 1] == '.')
+                message[strlen(message) - 1] = '\0';
+        if (code && message && strstr(message, code))
+                code = NULL;
+        deny(a, grant->result == GRANT_REFUSED ? REASON_AUTH_REFUSED : REASON_AUTH_UNREACHABLE,
+             "%s%s%s%s", code ? "code " : "", code ? code : "", code ? ": " : "",
+             message ? message : "no words why");
+}
+
 static void on_command_end(const CommandEnd *end, void *userdata) {
         _cleanup_(grant_done) Grant grant = {0};
         Authenticator *a = userdata;
@@ -505,10 +519,7 @@ static void on_command_end(const CommandEnd *end, void *userdata) {
         else if (grant.result == GRANT_OK)
                 take_grant(a, &grant);
         else
-                deny(a,
-                     grant.result == GRANT_REFUSED ? REASON_AUTH_REFUSED : REASON_AUTH_UNREACHABLE,
-                     "%s%s%s%s", grant.code ? "code " : "", grant.code ? grant.code : "",
-                     grant.code ? ": " : "", grant.message ? grant.message : "no words why");
+                deny_as_said(a, &grant);
 }
 
 static int ask_command(Authenticator *a, const char *reason) {
