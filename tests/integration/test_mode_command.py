@@ -161,7 +161,7 @@ def test_refusal_is_named_and_tried_again_slowly(world, cloud):
     text = says("result=refused", "code=17", "message=The card is locked. Enter the PUK.")
     daemon = asked(world, cloud, text).start()
     state = modes.expect_denied(
-        world, daemon, "auth-refused", "code 17", "The card is locked. Enter the PUK."
+        world, daemon, "auth-refused", "code 17", "The card is locked. Enter the PUK"
     )
     assert state["retry_in"] >= 10
     assert not cloud.events("connect")
@@ -170,7 +170,7 @@ def test_refusal_is_named_and_tried_again_slowly(world, cloud):
 def test_passing_trouble_is_named_and_tried_again_soon(world, cloud):
     text = says("result=temporary", "message=The token service restarts.")
     state = modes.expect_denied(
-        world, asked(world, cloud, text).start(), "auth-unreachable", "The token service restarts."
+        world, asked(world, cloud, text).start(), "auth-unreachable", "The token service restarts"
     )
     assert state["retry_in"] <= 5
 

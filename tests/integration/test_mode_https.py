@@ -74,6 +74,13 @@ def test_each_code_is_explained(world, generous, code):
     assert not generous.events("connect")
 
 
+def test_entry_says_each_thing_once(world, generous):
+    generous.set(http_code=401)
+    line = modes.https(world, generous).start().wait_log("no credentials")
+    assert line.count("401") == 1, line
+    assert "?" not in line and ".)" not in line and "PORT=0" not in line, line
+
+
 def test_wrong_secret_is_named(world, generous):
     daemon = modes.https(world, generous, identity={"device_secret": modes.WRONG_SECRET}).start()
     modes.expect_denied(world, daemon, "auth-refused", "code 401", "device secret")
@@ -118,8 +125,7 @@ ANSWERS = {
 def test_answer_that_is_none_is_named_and_overcome(world, generous, answer):
     generous.set(http_answer=answer, http_count=1)
     daemon = modes.https(world, generous).start()
-    daemon.wait_log("cannot connect")
-    modes.expect_logged(daemon, "auth-unreachable|authentication service", *ANSWERS[answer])
+    modes.expect_logged(daemon, "no credentials", *ANSWERS[answer])
     daemon.wait_online()
 
 
@@ -127,7 +133,7 @@ def test_answer_that_is_none_is_named_and_overcome(world, generous, answer):
 def test_oversized_answer_is_not_swallowed_however_its_length_is_told(world, generous, length):
     generous.set(http_answer="oversized", http_length=length, http_count=1)
     daemon = modes.https(world, generous).start()
-    modes.expect_logged(daemon, "cannot connect", "too large")
+    modes.expect_logged(daemon, "no credentials", "too large")
     daemon.wait_online()
 
 

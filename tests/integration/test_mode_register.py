@@ -337,7 +337,7 @@ def test_registration_that_the_cloud_cuts_off_is_overcome(world, cloud):
     cloud.wait_event("connack", code=0, how="register")
     cloud.set(register_give=True)
     cloud.cut()
-    modes.expect_logged(daemon, "cannot connect", "closed the connection before")
+    modes.expect_logged(daemon, "no credentials", "closed the connection before")
     modes.works(daemon, cloud)
 
 
