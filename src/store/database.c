@@ -40,6 +40,7 @@ static const char schema[] =
                 "PRAGMA user_version=1;"
                 "COMMIT";
 
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): each has its name, none can run into the next */
 static const char *const sql[_STATEMENT_MAX] = {
                 [STATEMENT_BEGIN] = "BEGIN",
                 [STATEMENT_COMMIT] = "COMMIT",
@@ -71,6 +72,7 @@ static const char *const sql[_STATEMENT_MAX] = {
                 [STATEMENT_SUBSCRIPTION_READ] = "SELECT client, filter, qos FROM subscriptions"
                                                 " ORDER BY client, filter",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 /* The one place where SQLite's codes become ours. */
 static int translate(int rc, int system_errno) {
@@ -79,12 +81,11 @@ static int translate(int rc, int system_errno) {
                 return 0;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-                return DATABASE_CORRUPT;
-        case SQLITE_ERROR:
-        case SQLITE_MISMATCH:
-        case SQLITE_SCHEMA:
         case SQLITE_FORMAT:
-                return DATABASE_CORRUPT; /* our statements are right, so the tables are wrong */
+        case SQLITE_ERROR: /* our statements are right, so the tables are wrong */
+        case SQLITE_SCHEMA:
+        case SQLITE_MISMATCH:
+                return DATABASE_CORRUPT;
         case SQLITE_FULL:
                 return -ENOSPC;
         case SQLITE_READONLY:

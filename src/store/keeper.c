@@ -22,6 +22,7 @@
  */
 #include "store/keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -112,6 +113,7 @@ static int get_ready(Keeper *k) {
                 return k->error;
         if (!k->db)
                 r = reopen(k);
+        assert(r < 0 || k->db);
         if (r == 0 && k->db->doubtful) {
                 r = database_checkpoint(k->db, true);
                 if (r == -EIO) {
@@ -225,20 +227,18 @@ void keeper_write(Keeper *k, Requests *batch) {
         requests_done(&k->owed);
 }
 
-void keeper_read(Keeper *k, Request *q) {
+void keeper_read(Keeper *k, Request *request) {
         int r = k->db ? 0 : get_ready(k);
 
         if (r == 0)
-                r = request_execute(q, k->db, &k->limits);
+                r = request_execute(request, k->db, &k->limits);
         if (r == DATABASE_CORRUPT) {
+                /* What is missing in the new one is missing for good. */
                 r = -EIO;
-                /* What is found missing now is missing for good. */
-                if (!k->db)
-                        note_failure(k, r);
-                else if (replace(k) < 0)
+                if (!k->db || replace(k) < 0)
                         note_failure(k, r);
         }
-        q->r = r;
+        request->r = r;
 }
 
 uint64_t keeper_due_usec(const Keeper *k) {

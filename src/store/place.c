@@ -13,6 +13,7 @@
  */
 #include "store/place.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -271,8 +272,10 @@ static int begin(const Place *place, const Totals *known, Database **ret, StoreI
         int r;
 
         r = open_existing(place, &db, info);
-        if (r == 0)
-                r = number(db, known);
+        if (r < 0)
+                return r;
+        assert(db);
+        r = number(db, known);
         if (r == 0)
                 r = spool_ends(db, &info->first_seq, &info->last_seq);
         if (r != 0)

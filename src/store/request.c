@@ -92,21 +92,23 @@ int request_execute(Request *request, Database *db, const StoreLimits *limits) {
         return request->r;
 }
 
-void request_answer(Request *q) {
-        switch (q->kind) {
+void request_answer(Request *request) {
+        switch (request->kind) {
         case REQUEST_READ:
-                q->func.read(q->r, q->page.records, q->page.n, q->userdata);
-                q->page.n = 0; /* the messages are theirs now */
+                request->func.read(request->r, request->page.records, request->page.n,
+                                   request->userdata);
+                request->page.n = 0; /* the messages are theirs now */
                 break;
         case REQUEST_READ_INCOMING:
-                q->func.incoming(q->r, q->incoming.messages, q->incoming.n, q->userdata);
-                q->incoming.n = 0;
+                request->func.incoming(request->r, request->incoming.messages, request->incoming.n,
+                                       request->userdata);
+                request->incoming.n = 0;
                 break;
         case REQUEST_PUT:
         case REQUEST_SUBSCRIBE:
         case REQUEST_UNSUBSCRIBE:
-                if (q->func.done)
-                        q->func.done(q->r, q->userdata);
+                if (request->func.done)
+                        request->func.done(request->r, request->userdata);
                 break;
         case REQUEST_DELETE:
         case REQUEST_KEEP:

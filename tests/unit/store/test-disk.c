@@ -22,7 +22,7 @@ static bool own_mounts(void) {
 
         if (geteuid() == 0)
                 return unshare(CLONE_NEWNS) == 0 &&
-                       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+                       mount("none", "/", "none", MS_REC | MS_PRIVATE, "") == 0;
         (void)snprintf(map, sizeof(map), "0 %u 1", (unsigned)geteuid());
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
                 return false;
@@ -87,7 +87,7 @@ static void test_a_full_disk_loses_nothing_and_recovers(void) {
                 CHECK(b.seqs[i] == acknowledged[i]);
 
         /* Space returns: all by itself it goes on. */
-        CHECK(mount(NULL, b.directory, NULL, MS_REMOUNT, "size=8m") == 0);
+        CHECK(mount("none", b.directory, "tmpfs", MS_REMOUNT, "size=8m") == 0);
         for (int i = 0; i < 100; i++) {
                 bench_queue(&b, ++seq, "t/x", 10000);
                 bench_wait(&b, &b.n_done, b.n_done + 1);
@@ -141,13 +141,13 @@ static void test_a_read_only_disk_is_named_so(void) {
         Bench b;
 
         bench_mount(&b);
-        CHECK(mount(NULL, b.directory, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+        CHECK(mount("none", b.directory, "tmpfs", MS_REMOUNT | MS_RDONLY, "") == 0);
         CHECK_INT(bench_try_open(&b), -EROFS);
-        CHECK(mount(NULL, b.directory, NULL, MS_REMOUNT, NULL) == 0);
+        CHECK(mount("none", b.directory, "tmpfs", MS_REMOUNT, "") == 0);
         bench_open(&b);
         CHECK_INT(bench_put(&b, 1), 0);
         bench_close(&b);
-        CHECK(mount(NULL, b.directory, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+        CHECK(mount("none", b.directory, "tmpfs", MS_REMOUNT | MS_RDONLY, "") == 0);
         CHECK_INT(bench_try_open(&b), -EROFS);
         bench_unmount(&b);
 }

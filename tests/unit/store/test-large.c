@@ -33,6 +33,15 @@ static long resident_kib(void) {
         return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* Not where AddressSanitizer keeps what is freed, or valgrind has its own memory in ours. */
+static bool memory_counts(void) {
+        const char *preloaded = getenv("LD_PRELOAD");
+#ifdef __SANITIZE_ADDRESS__
+        return false;
+#endif
+        return !preloaded || !strstr(preloaded, "vgpreload");
+}
+
 static void test_a_million_messages_cost_no_time_and_no_memory(void) {
         uint64_t began, took, after = 0, n = 0;
         long before;
@@ -65,8 +74,7 @@ static void test_a_million_messages_cost_no_time_and_no_memory(void) {
         CHECK_INT(bench_counters(&b).n_spooled, N + 1 - 100000);
         (void)printf("# %" PRIu64 " read, 100000 deleted, %ld KiB more\n", n,
                      resident_kib() - before);
-        if (!getenv("TEST_IGNORE_MEMORY"))
-                CHECK(resident_kib() - before < 8192);
+        CHECK(!memory_counts() || resident_kib() - before < 8192);
         bench_done(&b);
 }
 
