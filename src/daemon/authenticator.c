@@ -9,12 +9,12 @@
 #include "daemon/authenticator.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "daemon/command-request.h"
 #include "daemon/command.h"
 #include "daemon/grant.h"
 #include "daemon/mq-token.h"
@@ -37,6 +37,7 @@ struct Authenticator {
         RunningCommand *command;
         sd_event_source *done; /* frees the command after its last call */
         bool is_running;
+        size_t n_denied; /* so often there were no credentials; the next root gets its turn */
 
         sd_event_source *renewal; /* the timer for the next set of credentials */
         sd_event_source *hitch;   /* tells the link why there are none, once it waits for them */
@@ -127,83 +128,6 @@ Authenticator *authenticator_free(Authenticator *authenticator) {
 
 void authenticator_set_link(Authenticator *authenticator, Link *link) {
         authenticator->link = link;
-}
-
-/* What the command is told */
-
-typedef struct Text {
-        char *data;
-        size_t size;
-        FILE *stream;
-} Text;
-
-static void text_done(Text *text) {
-        if (text->stream)
-                (void)fclose(text->stream);
-        if (text->data)
-                explicit_bzero(text->data, text->size);
-        free(text->data);
-}
-
-static void say(Text *text, const char *name, const char *value) {
-        /* Errors of the stream are seen when it is closed. */
-        if (value)
-                (void)fprintf(text->stream, "%s=%s\n", name, value);
-}
-
-static void say_number(Text *text, const char *name, uint64_t value) {
-        (void)fprintf(text->stream, "%s=%" PRIu64 "\n", name, value);
-}
-
-static void say_identity(Text *text, const Identity *identity, const char *client_id) {
-        say(text, "product_key", identity->product_key);
-        say(text, "device_name", identity->device_name);
-        say(text, "client_id", client_id);
-        say(text, "secret", identity->secret);
-        say(text, "sign_method", sign_method_to_string(identity->sign_method));
-        if (identity->timestamp_kind == TIMESTAMP_NOW)
-                say_number(text, "timestamp", clock_wall_msec());
-        else if (identity->timestamp_kind == TIMESTAMP_FIXED)
-                say(text, "timestamp", identity->timestamp);
-        say(text, "region", identity->region);
-        say(text, "instance_id", identity->instance_id);
-        say(text, "host", identity->host);
-        if (identity->port != 0)
-                say_number(text, "port", identity->port);
-}
-
-static int write_request(const Authenticator *a, const char *reason, Text *text) {
-        const Settings *settings = a->settings;
-        const Identity *identity = &settings->identity;
-        _cleanup_(freep) char *client_id = NULL;
-        int r;
-
-        r = identity_client_id(identity, &client_id);
-        if (r == -ENOMEM)
-                return r;
-        text->stream = open_memstream(&text->data, &text->size);
-        if (!text->stream)
-                return -errno;
-        say(text, "protocol", "1");
-        say(text, "auth", auth_mode_to_string(identity->mode));
-        say(text, "reason", reason);
-        say_identity(text, identity, r < 0 ? NULL : client_id);
-        if (registers(a))
-                say(text, "auth_via",
-                    settings->auth_via_mqtt || identity->mode == AUTH_REGISTER_FREE ? "mqtt"
-                                                                                    : "https");
-        say(text, "auth_url", settings->auth_url);
-        say(text, "root_file", settings->auth_root_file);
-        if (settings->n_roots > 0) {
-                say(text, "broker_root_file", settings->roots[0].file);
-                if (settings->roots[0].port != 0)
-                        say_number(text, "broker_port", settings->roots[0].port);
-        }
-        (void)fputc('\n', text->stream);
-        r = ferror(text->stream) ? -ENOMEM : 0;
-        if (fclose(TAKE_PTR(text->stream)) != 0)
-                r = -ENOMEM;
-        return r;
 }
 
 /* What its answer becomes */
@@ -370,6 +294,7 @@ _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *for
         if (vsnprintf(detail, sizeof(detail), format, ap) < 0)
                 detail[0] = '\0';
         va_end(ap);
+        a->n_denied++;
         if (link_awaits(a->link)) {
                 link_deny(a->link, reason, detail, clock_now_usec());
                 return;
@@ -523,15 +448,15 @@ static void on_command_end(const CommandEnd *end, void *userdata) {
 }
 
 static int ask_command(Authenticator *a, const char *reason) {
-        _cleanup_(text_done) Text text = {0};
+        _cleanup_(secret_freep) char *text = NULL;
         int r;
 
-        r = write_request(a, reason, &text);
+        r = command_request_make(a->settings, reason, a->n_denied, &text);
         if (r < 0)
                 return r;
         a->done = sd_event_source_disable_unref(a->done);
         a->command = command_free(a->command);
-        r = command_start(&a->command, a->event, a->settings->command, text.data, COMMAND_USEC,
+        r = command_start(&a->command, a->event, a->settings->command, text, COMMAND_USEC,
                           on_command_end, a);
         if (r < 0)
                 return hitch(a, r);
