@@ -314,6 +314,16 @@ def test_untrusted_broker_gets_no_registration(world, cloud, kind):
 
 
 @pytest.mark.parametrize("kind", ["mqtt", "free"])
+def test_next_root_and_port_get_their_turn(world, cloud, kind):
+    pairs = [
+        {"file": cloud.ca_file, "port": free_port()},
+        {"file": cloud.ca_file, "port": cloud.tls_port},
+    ]
+    daemon = make(world, cloud, kind, cloud={"endpoint": "localhost", "tls": {"roots": pairs}})
+    modes.works(daemon.start(), cloud)
+
+
+@pytest.mark.parametrize("kind", ["mqtt", "free"])
 def test_refused_port_is_named(world, cloud, kind):
     endpoint = "localhost:%d" % free_port()
     daemon = make(world, cloud, kind, cloud={"endpoint": endpoint}).start()
