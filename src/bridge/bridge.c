@@ -268,12 +268,10 @@ static int arm(Bridge *bridge, uint64_t deadline_usec) {
         return r;
 }
 
-static int on_post(sd_event_source *source, void *userdata) {
-        Bridge *bridge = userdata;
+static int go_on(Bridge *bridge) {
         uint64_t now = clock_now_usec(), of_link, of_uplink;
         int r;
 
-        (void)source;
         uplink_pump(bridge->uplink, now);
         of_link = link_deadline_usec(bridge->link);
         of_uplink = uplink_deadline_usec(bridge->uplink, now);
@@ -283,6 +281,11 @@ static int on_post(sd_event_source *source, void *userdata) {
                 return sd_event_exit(bridge->event, r);
         }
         return 0;
+}
+
+static int on_post(sd_event_source *source, void *userdata) {
+        (void)source;
+        return go_on(userdata);
 }
 
 static int add_sources(Bridge *bridge) {
@@ -376,6 +379,8 @@ Link *bridge_link(Bridge *bridge) {
 
 void bridge_start(Bridge *bridge) {
         link_start(bridge->link, clock_now_usec());
+        /* An attempt that could not even start leaves only the timer to turn the loop again. */
+        (void)go_on(bridge);
 }
 
 void bridge_stop(Bridge *bridge, void (*done)(void *userdata), void *userdata) {

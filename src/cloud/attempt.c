@@ -8,6 +8,7 @@
 #include <MQTTAsync.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ struct Attempt {
         Inbox *inbox;
         Commands *commands;
         MQTTAsync client;
+        atomic_bool online; /* set by the library's thread */
 
         pthread_mutex_t lock; /* for the slots: taken and given back by different threads */
         SlotChunk *chunks;
@@ -130,6 +132,10 @@ uint64_t attempt_epoch(const Attempt *attempt) {
         return attempt->epoch;
 }
 
+bool attempt_is_online(const Attempt *attempt) {
+        return atomic_load(&attempt->online);
+}
+
 const TransportTarget *attempt_target(const Attempt *attempt) {
         return &attempt->target;
 }
@@ -144,7 +150,10 @@ void attempt_push(const Attempt *attempt, TransportEvent event) {
 /* Callbacks: the library's threads, its global lock held */
 
 static void on_connected(void *context, MQTTAsync_successData *data) {
-        attempt_push(context,
+        Attempt *a = context;
+
+        atomic_store(&a->online, true);
+        attempt_push(a,
                      (TransportEvent){.kind = TRANSPORT_CONNECTED,
                                       .session_present = data && data->alt.connect.sessionPresent});
 }
@@ -287,7 +296,7 @@ static int start_connect(Attempt *a) {
         options.MQTTVersion = MQTTVERSION_3_1_1; /* the default may fall back to 3.1 */
         options.cleansession = 0;
         options.keepAliveInterval = (int)target->keepalive_sec;
-        options.connectTimeout = (int)target->timeout_sec;
+        options.connectTimeout = (int)target->timeout_sec + 30; /* ours decides: see do_timeout() */
         options.maxInflight = 65535; /* ours is smaller: a full window of the library stalls it */
         options.retryInterval = 0;
         options.automaticReconnect = 0;

@@ -32,6 +32,9 @@ Attempt *attempt_free(Attempt *attempt);
 uint64_t attempt_epoch(const Attempt *attempt);
 const TransportTarget *attempt_target(const Attempt *attempt);
 
+/* Whether the server has accepted it. */
+bool attempt_is_online(const Attempt *attempt);
+
 /* Starts connecting: CONNECTED or COMMAND_FAILED follows. Returns 0 or -errno. */
 _warn_unused_ int attempt_start(Attempt *attempt);
 

@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "cloud/target.h"
+#include "util/clock.h"
 
 /* Kept free for what the library reports and for the end: these must never fail for memory. */
 #define SPARE 4U
@@ -82,12 +84,31 @@ void commands_post(Commands *commands, const Command *command) {
         (void)pthread_mutex_unlock(&commands->lock);
 }
 
-void commands_wait(Commands *commands, Command *ret) {
+/* Returns false once the deadline has passed. */
+static bool wait_once(Commands *commands, uint64_t deadline_usec) {
+        const struct timespec deadline = {
+                        .tv_sec = (time_t)(deadline_usec / USEC_PER_SEC),
+                        .tv_nsec = (long)(deadline_usec % USEC_PER_SEC * 1000),
+        };
+
+        if (deadline_usec == USEC_INFINITY)
+                return pthread_cond_wait(&commands->wake, &commands->lock) == 0;
+        return pthread_cond_clockwait(&commands->wake, &commands->lock, CLOCK_MONOTONIC,
+                                      &deadline) == 0;
+}
+
+bool commands_wait(Commands *commands, uint64_t deadline_usec, Command *ret) {
+        bool found;
+
         (void)pthread_mutex_lock(&commands->lock);
-        while (commands->n == 0)
-                (void)pthread_cond_wait(&commands->wake, &commands->lock);
-        *ret = commands->ring[commands->first];
-        commands->first = (commands->first + 1) % commands->size;
-        commands->n--;
+        while (commands->n == 0 && wait_once(commands, deadline_usec))
+                ;
+        found = commands->n > 0;
+        if (found) {
+                *ret = commands->ring[commands->first];
+                commands->first = (commands->first + 1) % commands->size;
+                commands->n--;
+        }
         (void)pthread_mutex_unlock(&commands->lock);
+        return found;
 }

@@ -49,9 +49,10 @@ void command_done(Command *command);
 /* Takes what @command holds on success only. Returns 0 or -ENOMEM. */
 _warn_unused_ int commands_push(Commands *commands, const Command *command);
 
-/* The same for FAILED, LOST and QUIT, for which there is always room: an attempt makes one of the
- * first two, and there is one QUIT. */
+/* The same for FAILED, LOST, CLOSE and QUIT, for which there is always room: an attempt makes one
+ * of the first two and has one CLOSE, and there is one QUIT. */
 void commands_post(Commands *commands, const Command *command);
 
-/* Waits for the next command. */
-void commands_wait(Commands *commands, Command *ret);
+/* Waits for the next command until @deadline_usec (monotonic; USEC_INFINITY: for ever). Returns
+ * whether there was one. */
+bool commands_wait(Commands *commands, uint64_t deadline_usec, Command *ret);

@@ -32,7 +32,7 @@ static size_t fields_of(const LinkStatus *status,
                                                            ? NULL
                                                            : reason_word(status->reason)};
         fields[n++] = (LogField){"HOST", status->host};
-        fields[n++] = (LogField){"PORT", numbers->port};
+        fields[n++] = (LogField){"PORT", status->host ? numbers->port : NULL};
         fields[n++] = (LogField){"RETRY_SEC", waits ? numbers->retry : NULL};
         return n;
 }
@@ -107,13 +107,27 @@ static bool is_repeat(LinkLog *log, Reason reason, uint64_t now_usec) {
         return true;
 }
 
+/* Without credentials, nobody has tried to connect. */
+static const char *what_ended(const LinkStatus *status,
+                              bool was_online,
+                              char *buffer,
+                              size_t size) {
+        if (status->reason == REASON_AUTH_UNREACHABLE || status->reason == REASON_AUTH_REFUSED ||
+            !status->host)
+                return "No credentials to connect with";
+        (void)snprintf(buffer, size, "%s %s:%u",
+                       was_online ? "Lost the connection to" : "Cannot connect to", status->host,
+                       (unsigned)status->port);
+        return buffer;
+}
+
 void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint64_t now_usec) {
         uint64_t wait_usec =
                         status->retry_at_usec > now_usec ? status->retry_at_usec - now_usec : 0;
         uint64_t wait_sec = (wait_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
         const char *advice = reason_advice(status->reason);
         LogField fields[FIELDS_MAX];
-        char repeats[64] = "";
+        char repeats[64] = "", what[320];
         Numbers numbers;
         size_t n = fields_of(status, wait_sec, &numbers, fields);
 
@@ -127,9 +141,8 @@ void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint6
                                log->n_silent);
         *log = (LinkLog){.reason = status->reason, .logged_at_usec = now_usec};
         log_event(event_of(status, was_online), fields, n,
-                  "%s %s:%u: %s%s%s%s. %s%sTrying again in %" PRIu64 " s.%s",
-                  was_online ? "Lost the connection to" : "Cannot connect to",
-                  status->host ? status->host : "?", (unsigned)status->port,
-                  reason_phrase(status->reason), status->detail[0] ? " (" : "", status->detail,
-                  status->detail[0] ? ")" : "", advice, advice[0] ? ". " : "", wait_sec, repeats);
+                  "%s: %s%s%s%s. %s%sTrying again in %" PRIu64 " s.%s",
+                  what_ended(status, was_online, what, sizeof(what)), reason_phrase(status->reason),
+                  status->detail[0] ? " (" : "", status->detail, status->detail[0] ? ")" : "",
+                  advice, advice[0] ? ". " : "", wait_sec, repeats);
 }

@@ -13,6 +13,9 @@
 
 #include "util/clock.h"
 
+/* <netinet/tcp.h> has the states, but not all of tcp_info, and both can't be included. */
+#define TCP_SYN_SENT 2
+
 static struct {
         pthread_mutex_t lock;
         int fd; /* our duplicate, so that it can't become another file while we use it */
@@ -78,16 +81,26 @@ bool paho_socket_is_known(void) {
         return known;
 }
 
-uint64_t paho_socket_silence_usec(void) {
-        struct tcp_info info = {0};
-        socklen_t size = sizeof(info);
-        uint64_t usec = 0;
+static bool get_info(struct tcp_info *ret) {
+        socklen_t size = sizeof(*ret);
+        bool known;
 
         (void)pthread_mutex_lock(&shared.lock);
-        if (shared.fd >= 0 && getsockopt(shared.fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0)
-                usec = (uint64_t)info.tcpi_last_data_recv * USEC_PER_MSEC;
+        known = shared.fd >= 0 && getsockopt(shared.fd, IPPROTO_TCP, TCP_INFO, ret, &size) == 0;
         (void)pthread_mutex_unlock(&shared.lock);
-        return usec;
+        return known;
+}
+
+bool paho_socket_is_connected(void) {
+        struct tcp_info info = {0};
+
+        return !get_info(&info) || info.tcpi_state != TCP_SYN_SENT;
+}
+
+uint64_t paho_socket_silence_usec(void) {
+        struct tcp_info info = {0};
+
+        return get_info(&info) ? (uint64_t)info.tcpi_last_data_recv * USEC_PER_MSEC : 0;
 }
 
 void paho_socket_cut(void) {

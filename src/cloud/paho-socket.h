@@ -22,6 +22,9 @@ void paho_socket_set_user_timeout(unsigned msec);
 /* Whether a socket of the library has been seen since the last paho_socket_forget(). */
 bool paho_socket_is_known(void);
 
+/* Whether TCP is connected; true when it can't be told. */
+bool paho_socket_is_connected(void);
+
 /* Microseconds since anything was received, by TCP_INFO; 0 when it can't be told. */
 uint64_t paho_socket_silence_usec(void);
 

@@ -59,7 +59,8 @@ static const ReasonInfo table[_REASON_MAX] = {
                                        "cloud.tls.enable must be false"},
                 [REASON_NO_ANSWER] =
                                 {"no-answer", REASON_CLASS_NETWORK,
-                                 "the server took the connection but did not answer CONNECT in time",
+                                 "the server took the connection but did not answer CONNECT in time, or not in "
+                                 "MQTT",
                                  "Check that an MQTT broker listens at this port"},
                 [REASON_BAD_ANSWER] =
                                 {"bad-answer", REASON_CLASS_NETWORK,

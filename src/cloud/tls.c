@@ -135,10 +135,15 @@ static int shake_hands(SSL *ssl, int fd, uint64_t deadline_usec) {
 
 static bool expect_host(SSL *ssl, const char *host) {
         unsigned char address[sizeof(struct in6_addr)];
+        union {
+                const char *in;
+                void *out; /* OpenSSL copies it and has no const */
+        } name = {.in = host};
 
         if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
                 return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
-        return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+        return SSL_set1_host(ssl, host) == 1 && SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME,
+                                                         TLSEXT_NAMETYPE_host_name, name.out) == 1;
 }
 
 static bool load_files(SSL_CTX *ctx, const TransportTarget *target, ProbeResult *result) {

@@ -17,11 +17,12 @@
 #include "cloud/paho-socket.h"
 #include "cloud/probe.h"
 #include "cloud/target.h"
+#include "util/clock.h"
 
 /* What may wait for the loop from the cloud: enough to keep a burst flowing, little to hold. */
 #define INBOX_MESSAGES 1024U
 #define INBOX_BYTES    (4U * 1024U * 1024U)
-#define PROBE_SEC      10U
+#define PROBE_SEC      5U
 #define JOIN_SEC       2
 
 typedef struct TransportPaho {
@@ -29,8 +30,9 @@ typedef struct TransportPaho {
         Inbox *inbox;
         Commands commands;
         pthread_t thread;
-        uint64_t last_epoch; /* loop thread */
-        Attempt *attempt;    /* cloud thread */
+        uint64_t last_epoch;    /* loop thread */
+        Attempt *attempt;       /* cloud thread */
+        uint64_t deadline_usec; /* cloud thread: when the attempt must be online */
 } TransportPaho;
 
 static TransportPaho *from_base(Transport *base) {
@@ -76,15 +78,16 @@ static void do_connect(TransportPaho *t, const Command *command) {
                 return;
         }
         t->attempt = TAKE_PTR(a);
+        t->deadline_usec =
+                        clock_now_usec() + attempt_target(t->attempt)->timeout_sec * USEC_PER_SEC;
 }
 
 /*
- * The library reports "TCP connect timeout" for any stage that took too long, and one failure for
- * everything between TCP and CONNACK: so the stages are walked again to find the one that fails.
+ * The library has one failure for everything between TCP and CONNACK: so the steps are walked again
+ * to find the one that fails.
  */
 static void do_failed(TransportPaho *t, const Command *command) {
         _cleanup_(attempt_freep) Attempt *a = TAKE_PTR(t->attempt);
-        bool timeout = command->words && strstr(command->words, "timeout");
         int code = command->code;
         ProbeResult result;
 
@@ -94,8 +97,26 @@ static void do_failed(TransportPaho *t, const Command *command) {
                 return;
         }
         probe_run(attempt_target(a), PROBE_SEC, &result);
-        if (result.reason == REASON_NONE)
-                result.reason = timeout ? REASON_NO_ANSWER : REASON_BAD_ANSWER;
+        push_failed(a, result.reason == REASON_NONE ? REASON_BAD_ANSWER : result.reason, 0,
+                    result.detail);
+}
+
+/* The library looks at its own timeout only now and then, and not in every state. */
+static void do_timeout(TransportPaho *t) {
+        _cleanup_(attempt_freep) Attempt *a = NULL;
+        ProbeResult result = {.reason = REASON_TCP_TIMEOUT};
+
+        t->deadline_usec = USEC_INFINITY;
+        if (!t->attempt || attempt_is_online(t->attempt))
+                return;
+        a = TAKE_PTR(t->attempt);
+        if (paho_socket_is_connected()) {
+                attempt_end(a);
+                probe_run(attempt_target(a), PROBE_SEC, &result);
+                if (result.reason == REASON_NONE)
+                        result.reason = REASON_NO_ANSWER;
+        } else
+                attempt_end(a);
         push_failed(a, result.reason, 0, result.detail);
 }
 
@@ -152,13 +173,16 @@ static void run_command(TransportPaho *t, const Command *command) {
 
 static void *cloud_thread(void *userdata) {
         TransportPaho *t = userdata;
-        CommandKind kind;
+        CommandKind kind = COMMAND_CLOSE;
 
         (void)pthread_setname_np(pthread_self(), "cloud");
         do {
                 Command command;
 
-                commands_wait(&t->commands, &command);
+                if (!commands_wait(&t->commands, t->deadline_usec, &command)) {
+                        do_timeout(t);
+                        continue;
+                }
                 kind = command.kind;
                 run_command(t, &command);
                 command_done(&command);
@@ -190,11 +214,10 @@ static int op_connect(Transport *base, const TransportTarget *target, uint64_t *
 
 static void op_close(Transport *base) {
         TransportPaho *t = from_base(base);
-        Command command = {.kind = COMMAND_CLOSE, .epoch = t->last_epoch};
+        const Command command = {.kind = COMMAND_CLOSE, .epoch = t->last_epoch};
 
-        /* Without memory for the command, cutting the socket ends the connection too. */
-        if (commands_push(&t->commands, &command) < 0)
-                paho_socket_cut();
+        /* The link makes no attempt before CLOSED, so this must not fail. */
+        commands_post(&t->commands, &command);
 }
 
 static int op_publish(Transport *base, uint64_t token, Message *message, int qos) {
@@ -283,6 +306,7 @@ int transport_paho_new(Transport **ret) {
         if (!t)
                 return -ENOMEM;
         t->base.ops = &ops;
+        t->deadline_usec = USEC_INFINITY;
         r = inbox_new(&t->inbox, INBOX_MESSAGES, INBOX_BYTES);
         if (r < 0)
                 return r;

@@ -9,12 +9,12 @@
 #include "daemon/authenticator.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "daemon/command-request.h"
 #include "daemon/command.h"
 #include "daemon/grant.h"
 #include "daemon/mq-token.h"
@@ -26,6 +26,9 @@
 /* A renewal that failed is tried again this much later. */
 #define RENEW_AGAIN_USEC (600 * USEC_PER_SEC)
 
+/* How long the command may take. */
+#define COMMAND_USEC (60 * USEC_PER_SEC)
+
 struct Authenticator {
         sd_event *event;
         const Settings *settings;
@@ -34,8 +37,11 @@ struct Authenticator {
         RunningCommand *command;
         sd_event_source *done; /* frees the command after its last call */
         bool is_running;
+        size_t n_denied; /* so often there were no credentials; the next root gets its turn */
 
         sd_event_source *renewal; /* the timer for the next set of credentials */
+        sd_event_source *hitch;   /* tells the link why there are none, once it waits for them */
+        int hitch_error;
 
         Grant grant; /* result GRANT_OK while there is one */
         uint64_t grant_ends_usec;
@@ -110,6 +116,7 @@ Authenticator *authenticator_free(Authenticator *authenticator) {
                 return NULL;
         sd_event_source_disable_unref(authenticator->done);
         sd_event_source_disable_unref(authenticator->renewal);
+        sd_event_source_disable_unref(authenticator->hitch);
         command_free(authenticator->command);
         grant_done(&authenticator->grant);
         registration_done(&authenticator->registration);
@@ -121,83 +128,6 @@ Authenticator *authenticator_free(Authenticator *authenticator) {
 
 void authenticator_set_link(Authenticator *authenticator, Link *link) {
         authenticator->link = link;
-}
-
-/* What the command is told */
-
-typedef struct Text {
-        char *data;
-        size_t size;
-        FILE *stream;
-} Text;
-
-static void text_done(Text *text) {
-        if (text->stream)
-                (void)fclose(text->stream);
-        if (text->data)
-                explicit_bzero(text->data, text->size);
-        free(text->data);
-}
-
-static void say(Text *text, const char *name, const char *value) {
-        /* Errors of the stream are seen when it is closed. */
-        if (value)
-                (void)fprintf(text->stream, "%s=%s\n", name, value);
-}
-
-static void say_number(Text *text, const char *name, uint64_t value) {
-        (void)fprintf(text->stream, "%s=%" PRIu64 "\n", name, value);
-}
-
-static void say_identity(Text *text, const Identity *identity, const char *client_id) {
-        say(text, "product_key", identity->product_key);
-        say(text, "device_name", identity->device_name);
-        say(text, "client_id", client_id);
-        say(text, "secret", identity->secret);
-        say(text, "sign_method", sign_method_to_string(identity->sign_method));
-        if (identity->timestamp_kind == TIMESTAMP_NOW)
-                say_number(text, "timestamp", clock_wall_msec());
-        else if (identity->timestamp_kind == TIMESTAMP_FIXED)
-                say(text, "timestamp", identity->timestamp);
-        say(text, "region", identity->region);
-        say(text, "instance_id", identity->instance_id);
-        say(text, "host", identity->host);
-        if (identity->port != 0)
-                say_number(text, "port", identity->port);
-}
-
-static int write_request(const Authenticator *a, const char *reason, Text *text) {
-        const Settings *settings = a->settings;
-        const Identity *identity = &settings->identity;
-        _cleanup_(freep) char *client_id = NULL;
-        int r;
-
-        r = identity_client_id(identity, &client_id);
-        if (r == -ENOMEM)
-                return r;
-        text->stream = open_memstream(&text->data, &text->size);
-        if (!text->stream)
-                return -errno;
-        say(text, "protocol", "1");
-        say(text, "auth", auth_mode_to_string(identity->mode));
-        say(text, "reason", reason);
-        say_identity(text, identity, r < 0 ? NULL : client_id);
-        if (registers(a))
-                say(text, "auth_via",
-                    settings->auth_via_mqtt || identity->mode == AUTH_REGISTER_FREE ? "mqtt"
-                                                                                    : "https");
-        say(text, "auth_url", settings->auth_url);
-        say(text, "root_file", settings->auth_root_file);
-        if (settings->n_roots > 0) {
-                say(text, "broker_root_file", settings->roots[0].file);
-                if (settings->roots[0].port != 0)
-                        say_number(text, "broker_port", settings->roots[0].port);
-        }
-        (void)fputc('\n', text->stream);
-        r = ferror(text->stream) ? -ENOMEM : 0;
-        if (fclose(TAKE_PTR(text->stream)) != 0)
-                r = -ENOMEM;
-        return r;
 }
 
 /* What its answer becomes */
@@ -288,23 +218,30 @@ static void keep_grant(Authenticator *a, Grant *take) {
 
 /* Returns 0 once it is on the disk. */
 static int keep_registration(Authenticator *a, Grant *grant) {
-        Registration registration = {
-                        .device_secret = grant->device_secret,
-                        .client_id = grant->device_token ? grant->client_id : NULL,
-                        .device_token = grant->device_token,
-        };
+        /* What another mode has registered stays: nobody gives it twice. */
+        Registration registration = a->registration; /* borrows every string */
         int r;
 
+        if (a->settings->identity.mode == AUTH_REGISTER)
+                registration.device_secret = grant->device_secret;
+        else {
+                registration.client_id = grant->client_id;
+                registration.device_token = grant->device_token;
+        }
         r = registration_store(a->registration_path, &registration);
         if (r < 0)
                 return log_error_errno(r, "Cannot store what the registration gave in '%s'",
                                        a->registration_path);
         log_info("Registered; the device's secret is stored in '%s'", a->registration_path);
-        registration_done(&a->registration);
-        a->registration = registration;
-        grant->device_secret = grant->device_token = NULL;
-        if (registration.client_id)
-                grant->client_id = NULL;
+        if (a->settings->identity.mode == AUTH_REGISTER) {
+                (void)secret_free(a->registration.device_secret);
+                a->registration.device_secret = TAKE_PTR(grant->device_secret);
+        } else {
+                (void)secret_free(a->registration.client_id);
+                (void)secret_free(a->registration.device_token);
+                a->registration.client_id = TAKE_PTR(grant->client_id);
+                a->registration.device_token = TAKE_PTR(grant->device_token);
+        }
         return 0;
 }
 
@@ -316,10 +253,11 @@ static bool is_complete(const Authenticator *a, const Grant *grant) {
                 return grant->client_id && grant->device_token;
         case AUTH_HTTPS:
                 return grant->username && grant->password;
+        case AUTH_MQ_TOKEN:
+                return grant->password;
         case AUTH_DEVICE:
         case AUTH_MQ_SIGNATURE:
         case AUTH_MQ_DEVICE:
-        case AUTH_MQ_TOKEN:
         case AUTH_PLAIN:
         case AUTH_COMMAND:
         case _AUTH_MODE_MAX:
@@ -331,6 +269,23 @@ static bool is_complete(const Authenticator *a, const Grant *grant) {
 
 static void renew_at(Authenticator *a, uint64_t boot_usec_then);
 
+static const char *error_words(int error) {
+        const char *words = strerrordesc_np(-error);
+
+        return words ? words : "unknown error";
+}
+
+static const char *token_file_words(int error) {
+        switch (error) {
+        case -EPERM:
+                return "others than its owner can read it. Run: chmod 600 on it";
+        case -EBADMSG:
+                return "it does not hold tokens as in \"RW|TOKEN\"";
+        default:
+                return error_words(error);
+        }
+}
+
 _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *format, ...) {
         char detail[REASON_DETAIL_MAX];
         va_list ap;
@@ -339,6 +294,7 @@ _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *for
         if (vsnprintf(detail, sizeof(detail), format, ap) < 0)
                 detail[0] = '\0';
         va_end(ap);
+        a->n_denied++;
         if (link_awaits(a->link)) {
                 link_deny(a->link, reason, detail, clock_now_usec());
                 return;
@@ -347,6 +303,34 @@ _printf_(3, 4) static void deny(Authenticator *a, Reason reason, const char *for
                     "old ones; trying again in 10 minutes",
                     detail);
         renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
+}
+
+/* The link can be told no only when it waits, so that what fails at once is said a turn later. */
+static int on_hitch(sd_event_source *source, void *userdata) {
+        Authenticator *a = userdata;
+        const Settings *settings = a->settings;
+
+        (void)source;
+        a->hitch = sd_event_source_disable_unref(a->hitch);
+        if (settings->token_file && !settings->identity.has_command)
+                deny(a, REASON_AUTH_UNREACHABLE, "%s: %s", settings->token_file,
+                     token_file_words(a->hitch_error));
+        else
+                deny(a, REASON_AUTH_UNREACHABLE, "cannot run %s: %s", settings->command,
+                     error_words(a->hitch_error));
+        return 0;
+}
+
+/* Returns 0: the link will hear of @error; or -errno when not even that is possible. */
+static int hitch(Authenticator *a, int error) {
+        int r;
+
+        if (error == -ENOMEM)
+                return error;
+        a->hitch = sd_event_source_disable_unref(a->hitch);
+        a->hitch_error = error;
+        r = sd_event_add_defer(a->event, &a->hitch, on_hitch, a);
+        return r < 0 ? r : 0;
 }
 
 /* Renewal, while the connection goes on */
@@ -429,6 +413,20 @@ static int on_done(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+/* The code goes before the message, unless that has it; the link puts a period behind. */
+static void deny_as_said(Authenticator *a, Grant *grant) {
+        const char *code = grant->code;
+        char *message = grant->message;
+
+        if (message && message[0] && message[strlen(message) - 1] == '.')
+                message[strlen(message) - 1] = '\0';
+        if (code && message && strstr(message, code))
+                code = NULL;
+        deny(a, grant->result == GRANT_REFUSED ? REASON_AUTH_REFUSED : REASON_AUTH_UNREACHABLE,
+             "%s%s%s%s", code ? "code " : "", code ? code : "", code ? ": " : "",
+             message ? message : "no words why");
+}
+
 static void on_command_end(const CommandEnd *end, void *userdata) {
         _cleanup_(grant_done) Grant grant = {0};
         Authenticator *a = userdata;
@@ -446,32 +444,41 @@ static void on_command_end(const CommandEnd *end, void *userdata) {
         else if (grant.result == GRANT_OK)
                 take_grant(a, &grant);
         else
-                deny(a,
-                     grant.result == GRANT_REFUSED ? REASON_AUTH_REFUSED : REASON_AUTH_UNREACHABLE,
-                     "%s%s%s%s", grant.code ? "code " : "", grant.code ? grant.code : "",
-                     grant.code ? ": " : "", grant.message ? grant.message : "no words why");
+                deny_as_said(a, &grant);
 }
 
 static int ask_command(Authenticator *a, const char *reason) {
-        _cleanup_(text_done) Text text = {0};
+        _cleanup_(secret_freep) char *text = NULL;
         int r;
 
-        r = write_request(a, reason, &text);
+        r = command_request_make(a->settings, reason, a->n_denied, &text);
         if (r < 0)
                 return r;
         a->done = sd_event_source_disable_unref(a->done);
         a->command = command_free(a->command);
-        r = command_start(&a->command, a->event, a->settings->command, text.data, on_command_end,
-                          a);
+        r = command_start(&a->command, a->event, a->settings->command, text, COMMAND_USEC,
+                          on_command_end, a);
         if (r < 0)
-                return log_error_errno(r, "Cannot run '%s'", a->settings->command);
+                return hitch(a, r);
         a->is_running = true;
         return 0;
 }
 
+static void upload_from_file(const Authenticator *a) {
+        _cleanup_(secret_freep) char *tokens = NULL;
+        int r;
+
+        r = settings_reread_tokens(a->settings, &tokens);
+        if (r < 0)
+                log_warning("The server says that the token ends soon, and there is no new one in "
+                            "'%s': %s",
+                            a->settings->token_file, token_file_words(r));
+        else
+                upload_tokens(a, tokens);
+}
+
 void authenticator_on_notice(Authenticator *authenticator, const Message *message) {
         Authenticator *a = authenticator;
-        _cleanup_(secret_freep) char *tokens = NULL;
 
         if (a->settings->identity.mode != AUTH_MQ_TOKEN)
                 return;
@@ -480,9 +487,8 @@ void authenticator_on_notice(Authenticator *authenticator, const Message *messag
                 if (a->settings->identity.has_command) {
                         if (!a->is_running && ask_command(a, "expired") < 0)
                                 renew_at(a, boot_usec() + RENEW_AGAIN_USEC);
-                } else if (a->settings->token_file &&
-                           settings_reread_tokens(a->settings, &tokens) == 0)
-                        upload_tokens(a, tokens);
+                } else if (a->settings->token_file)
+                        upload_from_file(a);
                 else
                         log_warning("The server says that the token ends soon, and nothing gives a "
                                     "new one: set identity.token_file or cloud.command");
@@ -530,9 +536,11 @@ static int get(void *userdata, Reason previous, Credentials *ret) {
                 return ask_command(a, "start");
         if (!registers(a) && (auth_mode_needs_command(identity->mode) || identity->has_command))
                 return get_granted(a, previous, ret);
-        if (registers(a) || identity->mode == AUTH_MQ_TOKEN)
+        if (registers(a) || identity->mode == AUTH_MQ_TOKEN) {
                 r = make(a, ret);
-        else
+                if (r < 0 && a->settings->token_file)
+                        return hitch(a, r);
+        } else
                 r = credentials_make(identity, clock_wall_msec(), ret);
         return r < 0 ? r : 1;
 }

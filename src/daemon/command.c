@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -12,10 +13,10 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-#define TIME_USEC   (60 * USEC_PER_SEC)
 #define INPUT_MAX   16384U /* fits into any pipe: one write, no waiting */
 #define OUTPUT_MAX  65536U
 #define MESSAGE_MAX 256U
+#define LINES_MAX   100U /* of standard error that are logged; the journal is no place for floods */
 
 struct RunningCommand {
         sd_event *event;
@@ -28,18 +29,26 @@ struct RunningCommand {
         int output_fd, error_fd;
         char output[OUTPUT_MAX + 1];
         size_t output_size;
+        uint64_t time_usec;
         bool output_ended, exited, timed_out;
         int wait_code, wait_status;
         char said[MESSAGE_MAX]; /* the last line on standard error, being collected */
         size_t said_size;
+        unsigned n_lines;
         char last[MESSAGE_MAX];
 };
+
+/* With all that it has started: it leads a process group. */
+static void kill_program(const RunningCommand *command) {
+        if (!command->exited)
+                (void)kill(-command->pid, SIGKILL);
+}
 
 RunningCommand *command_free(RunningCommand *command) {
         if (!command)
                 return NULL;
         if (command->pid > 0 && !command->exited) {
-                (void)kill(command->pid, SIGKILL);
+                kill_program(command);
                 /* Killed, so this does not wait long. */
                 (void)waitpid(command->pid, NULL, 0);
         }
@@ -90,8 +99,9 @@ static int spawn(const char *path, const int fds[3], pid_t *ret) {
         if (r == 0)
                 r = posix_spawnattr_setsigdefault(&attributes, &defaults);
         if (r == 0)
-                r = posix_spawnattr_setflags(&attributes,
-                                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+                                                                          POSIX_SPAWN_SETSIGDEF |
+                                                                          POSIX_SPAWN_SETPGROUP);
         if (r == 0)
                 r = posix_spawn(ret, path, &actions, &attributes, argv, environ);
         (void)posix_spawnattr_destroy(&attributes);
@@ -137,7 +147,8 @@ static int start_program(RunningCommand *command, const char *input) {
 
 static const char *describe_end(const RunningCommand *command, char *buffer, size_t size) {
         if (command->timed_out)
-                (void)snprintf(buffer, size, "it took longer than 60 seconds");
+                (void)snprintf(buffer, size, "it took longer than %" PRIu64 " seconds",
+                               command->time_usec / USEC_PER_SEC);
         else if (command->output_size > OUTPUT_MAX)
                 (void)snprintf(buffer, size, "it wrote more than 64 KiB");
         else if (command->wait_code != CLD_EXITED)
@@ -185,8 +196,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         (void)usec;
         command->timed_out = true;
         command->output_ended = true; /* a grandchild may hold the pipe open for ever */
-        if (!command->exited)
-                (void)kill(command->pid, SIGKILL);
+        kill_program(command);
         finish_if_over(command);
         return 0;
 }
@@ -207,8 +217,8 @@ static int on_output(sd_event_source *source, int fd, uint32_t events, void *use
                 return 0;
         command->output_source = sd_event_source_disable_unref(command->output_source);
         command->output_ended = true;
-        if (command->output_size > OUTPUT_MAX && !command->exited)
-                (void)kill(command->pid, SIGKILL);
+        if (command->output_size > OUTPUT_MAX)
+                kill_program(command);
         finish_if_over(command);
         return 0;
 }
@@ -216,7 +226,8 @@ static int on_output(sd_event_source *source, int fd, uint32_t events, void *use
 static void hear(RunningCommand *command, char c) {
         if (c != '\n') {
                 if (command->said_size < sizeof(command->said) - 1)
-                        command->said[command->said_size++] = c >= ' ' && c != '\x7f' ? c : '?';
+                        command->said[command->said_size++] =
+                                        (char)(c >= ' ' && c != '\x7f' ? c : '?');
                 return;
         }
         if (command->said_size == 0)
@@ -224,7 +235,11 @@ static void hear(RunningCommand *command, char c) {
         command->said[command->said_size] = '\0';
         command->said_size = 0;
         (void)snprintf(command->last, sizeof(command->last), "%s", command->said);
-        log_info("%s says: %s", command->path, command->last);
+        if (++command->n_lines <= LINES_MAX)
+                log_info("%s says: %s", command->path, command->last);
+        else if (command->n_lines == LINES_MAX + 1)
+                log_info("%s says more than %u lines; the rest is left out", command->path,
+                         LINES_MAX);
 }
 
 static int on_error_output(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -238,8 +253,10 @@ static int on_error_output(sd_event_source *source, int fd, uint32_t events, voi
                 return 0;
         for (ssize_t i = 0; i < n; i++)
                 hear(command, buffer[i]);
-        if (n <= 0)
-                command->error_source = sd_event_source_disable_unref(command->error_source);
+        if (n > 0)
+                return 0;
+        hear(command, '\n'); /* the last line may lack its end */
+        command->error_source = sd_event_source_disable_unref(command->error_source);
         return 0;
 }
 
@@ -250,7 +267,7 @@ static int watch_program(RunningCommand *command) {
                                on_exit_of_program, command);
         if (r >= 0)
                 r = sd_event_add_time_relative(command->event, &command->timer, CLOCK_MONOTONIC,
-                                               TIME_USEC, 0, on_timeout, command);
+                                               command->time_usec, 0, on_timeout, command);
         if (r >= 0)
                 r = sd_event_add_io(command->event, &command->output_source, command->output_fd,
                                     EPOLLIN, on_output, command);
@@ -268,6 +285,7 @@ int command_start(RunningCommand **ret,
                   sd_event *event,
                   const char *path,
                   const char *input,
+                  uint64_t time_usec,
                   CommandEndFunc func,
                   void *userdata) {
         _cleanup_(command_freep) RunningCommand *command = calloc(1, sizeof(*command));
@@ -279,6 +297,7 @@ int command_start(RunningCommand **ret,
         command->func = func;
         command->userdata = userdata;
         command->path = path;
+        command->time_usec = time_usec;
         command->output_fd = command->error_fd = -1;
         r = start_program(command, input);
         if (r < 0)

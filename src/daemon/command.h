@@ -8,6 +8,8 @@
  * loop, kills it when it takes too long. What it says on standard error is logged line by line.
  */
 
+#include <stddef.h>
+#include <stdint.h>
 #include <systemd/sd-event.h>
 
 #include "util/macro.h"
@@ -25,12 +27,14 @@ typedef void (*CommandEndFunc)(const CommandEnd *end, void *userdata);
 
 /*
  * Starts @path without arguments. @input is written to it, at most 16 KiB, and then its input
- * ends. @func is called once, unless command_free() comes first. Returns 0 or -errno.
+ * ends. After @time_usec it is killed, with all that it has started. @func is called once, unless
+ * command_free() comes first. Returns 0 or -errno.
  */
 _warn_unused_ int command_start(RunningCommand **ret,
                                 sd_event *event,
                                 const char *path,
                                 const char *input,
+                                uint64_t time_usec,
                                 CommandEndFunc func,
                                 void *userdata);
 

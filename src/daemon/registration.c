@@ -61,6 +61,9 @@ int registration_load(const char *path, Registration *ret) {
                 return -EBADMSG;
         if (r < 0)
                 return r;
+        /* A file that was cut short must not give half a secret. */
+        if (content.size == 0 || content.data[content.size - 1] != '\n')
+                return -EBADMSG;
         r = pairs_parse(content.data, content.size, read_pair, &registration);
         if (r < 0)
                 return r;

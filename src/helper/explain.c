@@ -116,7 +116,8 @@ static const Explanation transfers[_HTTPS_E_MAX] = {
                                  "Check cloud.region and cloud.endpoint for a typing error, then "
                                  "the network and /etc/resolv.conf"},
                 [HTTPS_E_CONNECT] = {RESULT_TEMPORARY, "no TCP connection could be made",
-                                     "Check the port, the network and firewalls"},
+                                     "Check the port, the network, firewalls, and "
+                                     "https_proxy where it is set"},
                 [HTTPS_E_TIMEOUT] = {RESULT_TEMPORARY, "the answer did not come in time",
                                      "Check the network; a firewall may swallow packets"},
                 [HTTPS_E_PROXY] = {RESULT_TEMPORARY, "the proxy refused or does not answer",

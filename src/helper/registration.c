@@ -29,7 +29,7 @@ int registration_make(const Request *request, const char *random, Registration *
         if (!random)
                 r = make_random(registration.random);
         else if (strlen(random) < sizeof(registration.random))
-                (void)strcpy(registration.random, random);
+                memcpy(registration.random, random, strlen(random) + 1);
         else
                 r = -EINVAL;
         if (r < 0)

@@ -24,20 +24,23 @@
 
 typedef struct Store Store;
 
+/* Spool and inbox may each fill half of this. 0: no limit. */
 typedef struct StoreLimits {
-        uint64_t max_bytes;    /* of payloads and topics in spool and inbox together, each half */
-        uint64_t max_messages; /* likewise */
+        uint64_t max_bytes; /* of payloads and topics */
+        uint64_t max_messages;
 } StoreLimits;
 
-/* What was found at start. */
+/* What was found at start, or when the store had to start anew in mid-run. */
 typedef struct StoreInfo {
         uint64_t n_spooled, spooled_bytes;
         uint64_t n_incoming, incoming_bytes;
         uint64_t first_seq, last_seq; /* of the spool; 0 when it is empty */
         uint64_t next_seq;            /* the first that no message has ever had */
-        bool set_aside;               /* the old file could not be used and was renamed */
-        char set_aside_as[256];       /* to this */
+        bool set_aside;               /* the old file can't be used */
+        char set_aside_as[64];        /* its new name in the directory; empty: it has vanished */
         char problem[160];            /* why: SQLite's words */
+        bool lost_known;              /* how many messages were in it: */
+        uint64_t lost_spooled, lost_incoming;
 } StoreInfo;
 
 /* A message in the spool. */
@@ -58,18 +61,29 @@ _warn_unused_ int store_open(Store **ret,
                              const StoreLimits *limits,
                              StoreInfo *ret_info);
 
-/* Finishes what is queued, then closes. */
+/* Finishes what is queued, calls who still waits for an answer, then closes. */
 Store *store_close(Store *store);
 
-/* Readable when store_dispatch() has answers. */
+/* Readable when store_dispatch() has answers. Everyone whose request was taken (0 was returned) is
+ * called exactly once; -ENOBUFS says that too much is queued already. The functions that are called
+ * may ask for more, but not close the store. */
 int store_fd(const Store *store);
 void store_dispatch(Store *store);
+
+/*
+ * Called, between answers, when the file turned out damaged or vanished in mid-run and the store
+ * has started anew: @info is as from store_open(). What was in the old file is out of reach but for
+ * the subscriptions, which were taken over as far as they could be read.
+ */
+typedef void (*StoreReplacedFunc)(const StoreInfo *info, void *userdata);
+void store_on_replaced(Store *store, StoreReplacedFunc func, void *userdata);
 
 /* Called from store_dispatch(), in the order of the requests; @r is 0 or -errno (-ENOSPC: disk or
  * quota full; -EIO; -EROFS). After a failure nothing of the request is on the disk. */
 typedef void (*StoreDoneFunc)(int r, void *userdata);
 
-/* Writes one message to the spool. @record->message is referenced, not copied. */
+/* Writes one message to the spool. @record->message is referenced, not copied. -EEXIST when there
+ * is one of the same number. */
 _warn_unused_ int store_put(Store *store,
                             const StoreRecord *record,
                             StoreDoneFunc func,
@@ -104,7 +118,8 @@ typedef struct StoreIncoming {
  */
 _warn_unused_ int store_keep_incoming(Store *store, Message *message, uint64_t *ret_seq);
 
-/* Says which clients the message is for; until then it counts as new at the next start. */
+/* Says which clients the message is for; until then it counts as new at the next start. With none
+ * it is gone. To be said once; lazy, as store_finish() is. */
 _warn_unused_ int store_assign(Store *store,
                                uint64_t seq,
                                const char *const *clients,
@@ -113,7 +128,8 @@ _warn_unused_ int store_assign(Store *store,
 /* @client has finished with it; with the last client it is gone. */
 _warn_unused_ int store_finish(Store *store, uint64_t seq, const char *client);
 
-/* Reads up to @max unfinished messages of @client with seq > @after (NULL: of nobody yet). */
+/* Reads up to @max unfinished messages of @client with seq > @after (NULL: of nobody yet), and no
+ * more than a mebibyte together (but at least one). */
 typedef void (*StoreIncomingFunc)(int r, StoreIncoming *messages, size_t n, void *userdata);
 _warn_unused_ int store_read_incoming(Store *store,
                                       const char *client,
@@ -122,7 +138,7 @@ _warn_unused_ int store_read_incoming(Store *store,
                                       StoreIncomingFunc func,
                                       void *userdata);
 
-/* Durable subscriptions; written through, read whole at start. */
+/* Durable subscriptions; written through, read whole at start. The first waits for the disk. */
 typedef int (*StoreSubscriptionFunc)(const char *client,
                                      const char *filter,
                                      int qos,
@@ -144,6 +160,7 @@ _warn_unused_ int store_unsubscribe(Store *store,
 typedef struct StoreCounters {
         uint64_t n_spooled, spooled_bytes, n_incoming, incoming_bytes;
         uint64_t commits, failures;
+        int error; /* 0, or the -errno of the last change when it failed */
         uint64_t file_bytes;
 } StoreCounters;
 

@@ -89,7 +89,10 @@ static int op_next(Transport *base, TransportEvent *ret_event) {
         FakeTransport *fake = from_base(base);
 
         if (fake->first == fake->n_events) {
+                eventfd_t ignored;
+
                 fake->first = fake->n_events = 0;
+                (void)eventfd_read(fake->fd, &ignored);
                 return 0;
         }
         *ret_event = fake->events[fake->first++];
@@ -137,6 +140,7 @@ void fake_push(FakeTransport *fake, TransportEvent event) {
                 CHECK(fake->events);
         }
         fake->events[fake->n_events++] = event;
+        CHECK(eventfd_write(fake->fd, 1) == 0);
 }
 
 static void push(FakeTransport *fake, TransportEvent event) {
@@ -215,9 +219,10 @@ const char *fake_requests(FakeTransport *fake) {
 }
 
 uint64_t fake_token(const FakeTransport *fake, const char *topic) {
-        for (size_t i = fake->n_requests; i > 0; i--)
-                if (strcmp(fake->requests[i - 1].topic, topic) == 0)
-                        return fake->requests[i - 1].token;
-        CHECK(!"nothing was asked for this topic");
-        return 0;
+        size_t i = fake->n_requests;
+
+        while (i > 0 && strcmp(fake->requests[i - 1].topic, topic) != 0)
+                i--;
+        CHECK(i > 0); /* else nothing was asked for this topic */
+        return fake->requests[i - 1].token;
 }

@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 import sys
 
 import pytest
@@ -123,6 +124,20 @@ def short(event):
         "%s=%.80r" % (key, value) if key != "kind" else "%-10s" % value
         for key, value in event.items()
     )
+
+
+@pytest.fixture(autouse=True)
+def end_of_patience(request):
+    """No test waits for ever, whatever hangs: it fails with the place where it hung."""
+
+    def give_up(_signal, _frame):
+        raise AssertionError("the test took longer than %d s" % limit)
+
+    limit = int((180 if request.node.get_closest_marker("slow") else 60) * PATIENCE)
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(limit)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture

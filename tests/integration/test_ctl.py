@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -135,10 +136,17 @@ def test_sub_verbose_prints_topics_too(ctl, cloud):
     assert child.output == DOWN.encode() + b" one\n"
 
 
+def wait_subscribed(cloud, count):
+    """However many SUBSCRIBE packets it takes."""
+    last, names = 0, set()
+    while len(names) < count:
+        last = cloud.wait_event("subscribe", after=last)
+        names |= {name for name, _ in last["filters"]}
+
+
 def test_sub_takes_many_filters(ctl, cloud):
     child = ctl.spawn("sub", "-C", "2", OWN + "/a", OWN + "/b")
-    while len({f for e in cloud.events("subscribe") for f, _ in e["filters"]}) < 2:
-        cloud.wait_event("subscribe", after=cloud.events("subscribe")[-1:] and cloud.events("subscribe")[-1])
+    wait_subscribed(cloud, 2)
     cloud.publish(OWN + "/a", b"one")
     cloud.publish(OWN + "/b", b"two")
     assert child.wait_exit() == DONE
@@ -172,8 +180,8 @@ def test_sub_that_the_cloud_rejects_fails(ctl, cloud):
 
 def test_sub_durable_is_refused_by_this_version(ctl):
     done = ctl.run("sub", "--durable", "me", DOWN)
-    assert done.returncode == REFUSED
-    assert done.stderr
+    assert done.returncode in (REFUSED, USAGE)
+    assert "durable" in done.stderr
 
 
 def test_watch_prints_each_change(ctl, cloud):
@@ -258,7 +266,7 @@ def test_sign_explain_shows_the_signed_text(world, lone):
 def test_check_accepts_a_good_file_and_says_what_it_means(world, lone):
     done = lone.run("check", config_file(world))
     assert done.returncode == DONE, done.stderr
-    assert "127.0.0.1:1883" in done.stdout
+    assert re.search(r"127\.0\.0\.1\b.*\b1883", done.stdout)
 
 
 def test_check_refuses_a_bad_file_with_all_errors(world, lone):

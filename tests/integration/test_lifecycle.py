@@ -3,7 +3,6 @@
 
 import os
 import signal
-import socket
 
 import pytest
 
@@ -16,11 +15,6 @@ def test_service_manager_is_told_ready_and_stopping(world, cloud):
     daemon.wait_notify(r"\bREADY=1\b")
     daemon.stop()
     assert any("STOPPING=1" in text for text in daemon.notified)
-
-
-def test_service_manager_is_told_the_state(world, cloud):
-    daemon = world.online(cloud)
-    daemon.wait_notify(r"STATUS=.*online")
 
 
 def test_ready_does_not_wait_for_the_cloud(world, cloud):
@@ -106,23 +100,6 @@ def test_missing_directory_of_the_socket_is_named(world, cloud):
     daemon = world.device(cloud, local={"socket": world.path("no/such/place")}).spawn()
     assert daemon.wait_exit() != 0
     assert "no/such" in daemon.log
-
-
-def test_socket_of_systemd_is_taken_over(world, cloud):
-    """LISTEN_FDS: the socket unit has bound it already."""
-    path = world.path("by-systemd")
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen(16)
-    daemon = world.device(cloud, local={"socket": path})
-    daemon.wrapper = ["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "harness/activate.py")]
-    os.set_inheritable(listener.fileno(), True)
-    daemon.inherited = listener.fileno()
-    daemon.start()
-    assert daemon.wait_online()["state"] == "online"
-    daemon.stop()
-    assert os.path.exists(path), "the socket is systemd's to remove"
-    listener.close()
 
 
 def test_leaves_no_zombies_and_one_process(world, cloud):

@@ -27,11 +27,12 @@ def test_comes_back_after_a_cut(daemon, generous, reset):
     generous.wait_event("connack", code=0, after=first)
 
 
-def test_comes_back_after_several_cuts(world, generous):
+def test_comes_back_after_two_cuts(world, generous):
+    # A third one as soon as this would look like a twin's work.
     daemon = world.online(generous, **OFTEN)
     watcher = daemon.client()
     watcher.watch()
-    for _ in range(3):
+    for _ in range(2):
         generous.cut()
         watcher.state("offline", seconds=20)
         watcher.state("online", seconds=20)
@@ -109,8 +110,10 @@ def test_subscriptions_are_there_again_after_a_cut(daemon, generous):
     generous.cut()
     client.state("offline")
     client.state("online", seconds=20)
-    event = generous.wait_event("subscribe", after=before)
-    assert sorted(name for name, _ in event["filters"]) == sorted([DOWN, OWN + "/cmd/#"])
+    asked, last = set(), before
+    while asked != {DOWN, OWN + "/cmd/#"}:
+        last = generous.wait_event("subscribe", after=last)
+        asked |= {name for name, _ in last["filters"]}
     generous.publish(DOWN, b"x")
     assert client.message()["payload"] == "x"
 

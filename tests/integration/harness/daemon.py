@@ -33,7 +33,6 @@ class Daemon:
         self.notify = None
         self.hung = False  # a test that knows it can't stop in order says so here
         self.wrapper = []  # a command that runs it, for tests that need another world around it
-        self.inherited = None  # a listening socket's fd that the wrapper hands on
 
     @property
     def socket_path(self):
@@ -59,6 +58,7 @@ class Daemon:
     def spawn(self, *arguments, **environment):
         """Starts the program without waiting for anything."""
         self.write_config()
+        self.notified.clear()  # of a start before this one
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         if os.path.exists(self.notify_path):
             os.unlink(self.notify_path)
@@ -69,7 +69,6 @@ class Daemon:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd="/",
-            pass_fds=[] if self.inherited is None else [self.inherited],
             env=self.environment(environment),
         )
         self.threads = [
@@ -81,8 +80,6 @@ class Daemon:
         return self
 
     def environment(self, more):
-        if self.inherited is not None:
-            more = {**more, "IOTLINK_TEST_LISTENER": str(self.inherited)}
         kept = {
             name: value
             for name, value in os.environ.items()

@@ -2,6 +2,7 @@
 #include "cloud/commands.h"
 
 #include "test.h"
+#include "util/clock.h"
 
 static void push(Commands *commands, uint64_t token) {
         Command command = {.kind = COMMAND_SUBSCRIBE, .token = token, .filter = strdup("a/#")};
@@ -14,7 +15,7 @@ static uint64_t take(Commands *commands) {
         Command command;
         uint64_t token;
 
-        commands_wait(commands, &command);
+        CHECK(commands_wait(commands, USEC_INFINITY, &command));
         CHECK_INT(command.kind, COMMAND_SUBSCRIBE);
         CHECK_STR(command.filter, "a/#");
         token = command.token;
@@ -57,13 +58,30 @@ static void test_room_for_posts(void) {
                 push(&commands, n);
                 for (uint64_t i = 0; i < n; i++)
                         CHECK_INT(take(&commands), i);
-                commands_wait(&commands, &command);
+                CHECK(commands_wait(&commands, USEC_INFINITY, &command));
                 CHECK_INT(command.kind, COMMAND_LOST);
-                commands_wait(&commands, &command);
+                CHECK(commands_wait(&commands, USEC_INFINITY, &command));
                 CHECK_INT(command.kind, COMMAND_QUIT);
                 CHECK_INT(take(&commands), n);
                 commands_done(&commands);
         }
+}
+
+/* Without a command the wait ends at its deadline; with one it doesn't look at the clock. */
+static void test_deadline(void) {
+        uint64_t began = clock_now_usec();
+        Commands commands;
+        Command command;
+
+        CHECK_INT(commands_init(&commands), 0);
+        CHECK(!commands_wait(&commands, began + 20 * USEC_PER_MSEC, &command));
+        CHECK(clock_now_usec() >= began + 20 * USEC_PER_MSEC);
+        CHECK(!commands_wait(&commands, began, &command));
+        push(&commands, 7);
+        CHECK(commands_wait(&commands, began, &command));
+        CHECK_INT(command.token, 7);
+        command_done(&command);
+        commands_done(&commands);
 }
 
 /* What nobody took is freed; a leak checker looks on. */
@@ -124,5 +142,6 @@ static void test_threads(void) {
 
 TEST_MAIN(TEST(test_order_while_growing),
           TEST(test_room_for_posts),
+          TEST(test_deadline),
           TEST(test_left_over),
           TEST(test_threads))

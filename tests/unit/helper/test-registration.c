@@ -95,27 +95,24 @@ static void test_token(void) {
 
 static void test_what_is_missing(void) {
         static const struct {
-                RequestAuth auth;
                 const char *text;
+                RequestAuth auth;
                 int error;
         } cases[] = {
-                        {REQUEST_AUTH_REGISTER, "{}", REGISTRATION_E_INCOMPLETE},
-                        {REQUEST_AUTH_REGISTER, "{" OURS "}", REGISTRATION_E_INCOMPLETE},
-                        {REQUEST_AUTH_REGISTER, "{\"deviceSecret\":\"s\"}",
+                        {"{}", REQUEST_AUTH_REGISTER, REGISTRATION_E_INCOMPLETE},
+                        {"{" OURS "}", REQUEST_AUTH_REGISTER, REGISTRATION_E_INCOMPLETE},
+                        {"{\"deviceSecret\":\"s\"}", REQUEST_AUTH_REGISTER,
                          REGISTRATION_E_INCOMPLETE},
-                        {REQUEST_AUTH_REGISTER,
-                         "{" OURS ",\"clientId\":\"c\",\"deviceToken\":\"t\"}",
+                        {"{" OURS ",\"clientId\":\"c\",\"deviceToken\":\"t\"}",
+                         REQUEST_AUTH_REGISTER, REGISTRATION_E_INCOMPLETE},
+                        {"{" OURS ",\"deviceSecret\":\"s\"}", REQUEST_AUTH_REGISTER_FREE,
                          REGISTRATION_E_INCOMPLETE},
-                        {REQUEST_AUTH_REGISTER_FREE, "{" OURS ",\"deviceSecret\":\"s\"}",
+                        {"{" OURS ",\"deviceToken\":\"t\"}", REQUEST_AUTH_REGISTER_FREE,
                          REGISTRATION_E_INCOMPLETE},
-                        {REQUEST_AUTH_REGISTER_FREE, "{" OURS ",\"deviceToken\":\"t\"}",
-                         REGISTRATION_E_INCOMPLETE},
-                        {REQUEST_AUTH_REGISTER,
-                         "{\"productKey\":\"pk\",\"deviceName\":\"DN\",\"deviceSecret\":\"s\"}",
-                         REGISTRATION_E_FOREIGN},
-                        {REQUEST_AUTH_REGISTER,
-                         "{\"productKey\":\"px\",\"deviceName\":\"dn\",\"deviceSecret\":\"s\"}",
-                         REGISTRATION_E_FOREIGN},
+                        {"{\"productKey\":\"pk\",\"deviceName\":\"DN\",\"deviceSecret\":\"s\"}",
+                         REQUEST_AUTH_REGISTER, REGISTRATION_E_FOREIGN},
+                        {"{\"productKey\":\"px\",\"deviceName\":\"dn\",\"deviceSecret\":\"s\"}",
+                         REQUEST_AUTH_REGISTER, REGISTRATION_E_FOREIGN},
         };
         Answer answer = {0};
 

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Group commit: the thread takes everything that has gathered while it was busy with the batch
+ * before, so that a slow disk makes larger batches rather than longer queues. A read ends a batch:
+ * it must see what was asked for before it, and nothing that may still be rolled back.
+ *
+ * Lazy requests wake nobody. They go with the next batch, or alone when no batch comes.
+ */
+#include "store/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include "util/clock.h"
+
+#define BATCH_MAX       512
+#define BATCH_BYTES_MAX (4U * 1024U * 1024U)
+#define QUEUE_BYTES_MAX (32U * 1024U * 1024U)
+
+#define LAZY_USEC (200 * USEC_PER_MSEC)
+
+struct Worker {
+        Keeper keeper; /* the thread's own */
+        pthread_t thread;
+        int fd;
+
+        pthread_mutex_t lock; /* of everything below */
+        pthread_cond_t work, finished;
+        Requests queue, answers;
+        size_t n_urgent;    /* of those in the queue, not lazy */
+        uint64_t tidy_usec; /* when to put the file in order; 0: not needed */
+        bool stop, running;
+        StoreCounters counters;
+};
+
+/* When the thread has something to do, as things are. 0: at once. */
+static uint64_t due_usec(const Worker *w) {
+        uint64_t due = USEC_INFINITY, owed = keeper_due_usec(&w->keeper);
+
+        if (w->stop || w->n_urgent > 0 || w->queue.n >= BATCH_MAX)
+                return 0;
+        if (w->queue.first)
+                due = w->queue.first->queued_usec + LAZY_USEC;
+        if (owed > 0 && owed < due)
+                due = owed;
+        if (w->tidy_usec > 0 && w->tidy_usec < due)
+                due = w->tidy_usec;
+        return due;
+}
+
+static void wait_for_work(Worker *w) {
+        for (;;) {
+                uint64_t due = due_usec(w);
+                struct timespec until = {
+                                .tv_sec = (time_t)(due / USEC_PER_SEC),
+                                .tv_nsec = (long)(due % USEC_PER_SEC * 1000),
+                };
+
+                if (due == 0 || (due != USEC_INFINITY && clock_now_usec() >= due))
+                        return;
+                if (due == USEC_INFINITY)
+                        (void)pthread_cond_wait(&w->work, &w->lock);
+                else
+                        (void)pthread_cond_timedwait(&w->work, &w->lock, &until);
+        }
+}
+
+static Request *take_request(Worker *w) {
+        Request *q = requests_take_first(&w->queue);
+
+        if (q && !request_is_lazy(q))
+                w->n_urgent--;
+        return q;
+}
+
+/* A read alone, or all changes up to the next read. */
+static Requests take_batch(Worker *w) {
+        Requests batch = {0};
+
+        while (w->queue.first && batch.n < BATCH_MAX && batch.bytes < BATCH_BYTES_MAX) {
+                bool is_read = request_is_read(w->queue.first);
+
+                if (is_read && batch.n > 0)
+                        break;
+                requests_append(&batch, take_request(w));
+                if (is_read)
+                        break;
+        }
+        return batch;
+}
+
+static void push_answer(Worker *w, Request *take) {
+        bool was_empty = !w->answers.first;
+
+        requests_append(&w->answers, take);
+        if (was_empty)
+                (void)eventfd_write(w->fd, 1); /* cannot overflow: it is read before it is 2 */
+}
+
+/* The database is a new one: that is said before anything that is true of the new one only. */
+static void announce(Worker *w) {
+        Request *news = NULL;
+
+        if (!w->keeper.replaced || request_new(&news, REQUEST_REPLACED) < 0)
+                return;
+        news->info = TAKE_PTR(w->keeper.replaced);
+        push_answer(w, news);
+}
+
+static void count(Worker *w, uint64_t file_bytes) {
+        const Database *db = w->keeper.db;
+        const Totals *t = db ? &db->committed : &w->keeper.known;
+
+        w->counters = (StoreCounters){
+                        .n_spooled = t->n_spooled,
+                        .spooled_bytes = t->spooled_bytes,
+                        .n_incoming = t->n_incoming,
+                        .incoming_bytes = t->incoming_bytes,
+                        .commits = w->keeper.commits,
+                        .failures = w->keeper.failures,
+                        .error = w->keeper.error,
+                        .file_bytes = file_bytes,
+        };
+}
+
+static void publish(Worker *w, Requests *batch) {
+        bool anyone_waits = false;
+        Requests done = {0};
+        Request *q;
+        uint64_t file_bytes = place_file_bytes(&w->keeper.place);
+
+        (void)pthread_mutex_lock(&w->lock);
+        announce(w);
+        while ((q = requests_take_first(batch))) {
+                if (q->waited)
+                        q->finished = anyone_waits = true;
+                else if (request_is_lazy(q))
+                        requests_append(&done, q);
+                else
+                        push_answer(w, q);
+        }
+        count(w, file_bytes);
+        if (anyone_waits)
+                (void)pthread_cond_broadcast(&w->finished);
+        (void)pthread_mutex_unlock(&w->lock);
+        requests_done(&done);
+}
+
+static void carry_out(Worker *w, Requests *batch) {
+        if (batch->first && request_is_read(batch->first))
+                keeper_read(&w->keeper, batch->first);
+        else
+                keeper_write(&w->keeper, batch);
+        publish(w, batch);
+        keeper_checkpoint(&w->keeper);
+}
+
+/* Nothing is queued: what else is there to do? */
+static void be_idle(Worker *w) {
+        uint64_t owed = keeper_due_usec(&w->keeper);
+        Requests none = {0};
+
+        if (owed > 0) {
+                if (clock_now_usec() >= owed)
+                        keeper_write(&w->keeper, &none);
+        } else {
+                keeper_tidy(&w->keeper);
+        }
+        publish(w, &none);
+}
+
+static void *work(void *userdata) {
+        Worker *w = userdata;
+
+        (void)pthread_mutex_lock(&w->lock);
+        for (;;) {
+                Requests batch;
+
+                wait_for_work(w);
+                batch = take_batch(w);
+                if (w->stop && batch.n == 0)
+                        break;
+                (void)pthread_mutex_unlock(&w->lock);
+                if (batch.n > 0)
+                        carry_out(w, &batch);
+                else
+                        be_idle(w);
+                (void)pthread_mutex_lock(&w->lock);
+                w->tidy_usec = keeper_wants_tidying(&w->keeper) ? clock_now_usec() + LAZY_USEC : 0;
+        }
+        (void)pthread_mutex_unlock(&w->lock);
+        keeper_done(&w->keeper);
+        return NULL;
+}
+
+static int start_thread(Worker *w) {
+        sigset_t all, before;
+        int r;
+
+        /* Signals are the loop's. */
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&w->thread, NULL, work, w);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (r != 0)
+                return -r;
+        (void)pthread_setname_np(w->thread, "store");
+        w->running = true;
+        return 0;
+}
+
+int worker_new(Worker **ret, Keeper *keeper) {
+        _cleanup_(worker_freep) Worker *w = calloc(1, sizeof(*w));
+        pthread_condattr_t monotonic;
+        int r;
+
+        if (!w)
+                return -ENOMEM;
+        (void)pthread_mutex_init(&w->lock, NULL);
+        (void)pthread_condattr_init(&monotonic);
+        (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&w->work, &monotonic);
+        (void)pthread_cond_init(&w->finished, NULL);
+        (void)pthread_condattr_destroy(&monotonic);
+        w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (w->fd < 0)
+                return -errno;
+
+        w->keeper = *keeper;
+        count(w, place_file_bytes(&keeper->place));
+        r = start_thread(w);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(w);
+        return 0;
+}
+
+void worker_stop(Worker *w, Requests *ret_answers) {
+        assert(w->running);
+        (void)pthread_mutex_lock(&w->lock);
+        w->stop = true;
+        (void)pthread_cond_signal(&w->work);
+        (void)pthread_mutex_unlock(&w->lock);
+        (void)pthread_join(w->thread, NULL);
+        w->running = false;
+        *ret_answers = w->answers;
+        w->answers = (Requests){0};
+}
+
+Worker *worker_free(Worker *w) {
+        if (!w)
+                return NULL;
+        assert(!w->running);
+        requests_done(&w->queue);
+        requests_done(&w->answers);
+        (void)pthread_cond_destroy(&w->finished);
+        (void)pthread_cond_destroy(&w->work);
+        (void)pthread_mutex_destroy(&w->lock);
+        closep(&w->fd);
+        free(w);
+        return NULL;
+}
+
+static void enqueue(Worker *w, Request *take) {
+        bool lazy = request_is_lazy(take);
+
+        take->queued_usec = clock_now_usec();
+        requests_append(&w->queue, take);
+        w->n_urgent += !lazy;
+        /* A lazy one matters only if the thread has no alarm set yet, or if they are too many. */
+        if (!lazy || w->queue.n == 1 || w->queue.n == BATCH_MAX)
+                (void)pthread_cond_signal(&w->work);
+}
+
+int worker_push(Worker *w, Request *take) {
+        int r = 0;
+
+        (void)pthread_mutex_lock(&w->lock);
+        if (w->queue.bytes >= QUEUE_BYTES_MAX)
+                r = -ENOBUFS;
+        else
+                enqueue(w, take);
+        (void)pthread_mutex_unlock(&w->lock);
+        return r;
+}
+
+void worker_call(Worker *w, Request *request) {
+        request->waited = true;
+        (void)pthread_mutex_lock(&w->lock);
+        enqueue(w, request);
+        while (!request->finished)
+                (void)pthread_cond_wait(&w->finished, &w->lock);
+        (void)pthread_mutex_unlock(&w->lock);
+}
+
+int worker_fd(const Worker *w) {
+        return w->fd;
+}
+
+void worker_answers(Worker *w, Requests *ret_answers) {
+        eventfd_t ignored;
+
+        (void)pthread_mutex_lock(&w->lock);
+        (void)eventfd_read(w->fd, &ignored);
+        *ret_answers = w->answers;
+        w->answers = (Requests){0};
+        (void)pthread_mutex_unlock(&w->lock);
+}
+
+void worker_counters(Worker *w, StoreCounters *ret) {
+        (void)pthread_mutex_lock(&w->lock);
+        *ret = w->counters;
+        (void)pthread_mutex_unlock(&w->lock);
+}
