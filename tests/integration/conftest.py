@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: each test gets its own directory, ports and processes, and a failure shows them all."""
 
+import ctypes
 import os
 import re
-import signal
 import sys
+import threading
 
 import pytest
 
@@ -102,6 +103,13 @@ class World:
             found = SANITIZER.search(daemon.log)
             assert not found, "%s: see iotlinkd's stderr" % found.group()
 
+    def kill_all(self):
+        """The last resort of a test that hangs."""
+        for thing in self.things + self.standins:
+            process = getattr(thing, "process", None)
+            if process and process.poll() is None:
+                process.kill()
+
     def cleanup(self):
         self.sections = list(self.report())
         for thing in reversed(self.things):
@@ -126,18 +134,30 @@ def short(event):
     )
 
 
+class OutOfPatience(AssertionError):
+    """Raised in the middle of a test that takes too long."""
+
+
 @pytest.fixture(autouse=True)
 def end_of_patience(request):
     """No test waits for ever, whatever hangs: it fails with the place where it hung."""
+    thread = threading.get_ident()  # pytest-xdist does not always give us the main one
 
-    def give_up(_signal, _frame):
-        raise AssertionError("the test took longer than %d s" % limit)
+    def give_up():
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread), ctypes.py_object(OutOfPatience)
+        )
+        # The exception waits for Python code to run: end whatever a system call may wait for.
+        world = getattr(request.node, "funcargs", {}).get("world")
+        if world:
+            world.kill_all()
 
-    limit = int((180 if request.node.get_closest_marker("slow") else 60) * PATIENCE)
-    signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(limit)
+    limit = (180 if request.node.get_closest_marker("slow") else 60) * PATIENCE
+    timer = threading.Timer(limit, give_up)
+    timer.daemon = True
+    timer.start()
     yield
-    signal.alarm(0)
+    timer.cancel()
 
 
 @pytest.fixture

@@ -109,10 +109,14 @@ def test_leaves_no_zombies_and_one_process(world, cloud):
 
 
 def test_broken_pipe_of_stderr_does_not_kill_it(world, cloud):
-    daemon = world.online(cloud)
+    daemon = world.device(cloud)
+    reader, daemon.stderr = os.pipe()
+    daemon.start()
+    daemon.wait_online()
+    os.close(daemon.stderr)
+    os.close(reader)
     client = daemon.client()
     client.watch()
-    daemon.process.stderr.close()
     cloud.cut()
     client.state("offline")
     client.state("online", seconds=20)

@@ -215,8 +215,10 @@ def test_captive_portal_is_named(world, cloud, tls):
 def test_garbage_in_place_of_connack_is_named(world, cloud):
     cloud.set(answer="garbage")
     daemon = world.device(cloud, cloud={"connect_timeout": 5}).start()
-    # The library waits for the rest of what it takes for a packet.
-    expect_refusal(daemon, "no-answer", "not in MQTT", seconds=15)
+    # Random bytes can be no packet, or look like one whose end the library waits for.
+    state = daemon.wait_state("offline", 15)
+    assert state["reason"] in ("bad-answer", "no-answer")
+    daemon.wait_log("MQTT")
 
 
 def test_silence_in_place_of_connack_is_named(world, cloud):

@@ -136,8 +136,10 @@ def test_many_lines_in_one_write_are_all_answered(client):
 
 def test_line_that_is_cut_by_the_end_is_not_obeyed(daemon, cloud):
     client = daemon.client()
-    client.write(b'{"op":"pub","topic":"%s","payload":"x"}' % UP.encode())
-    client.close()
+    client.write(b'{"op":"pub","topic":"%s","payload":"half' % UP.encode())
+    client.socket.shutdown(1)
+    assert client.expect("error")["code"] == "bad-request"
+    client.expect_closed()
     daemon.client().publish(UP, "good", qos=1)
     assert [e["payload"] for e in cloud.events("publish")] == [b"good"]
 

@@ -32,6 +32,7 @@ class Daemon:
         self.clients = []
         self.notify = None
         self.hung = False  # a test that knows it can't stop in order says so here
+        self.stderr = subprocess.PIPE  # or a file descriptor; nothing is collected then
         self.wrapper = []  # a command that runs it, for tests that need another world around it
 
     @property
@@ -67,7 +68,7 @@ class Daemon:
             [*self.wrapper, BINARY, "--config", self.config_path, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=self.stderr,
             cwd="/",
             env=self.environment(environment),
         )
@@ -141,7 +142,7 @@ class Daemon:
     # What it says
 
     def _collect_log(self, stream):
-        for line in stream:
+        for line in stream or ():
             with self.news:
                 self.lines.append(line.decode("utf-8", "backslashreplace").rstrip("\n"))
                 self.news.notify_all()
