@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "bridge/store-log.h"
 #include "util/log.h"
 
 /* How long the end of the daemon may wait for the disk. */
@@ -38,20 +39,37 @@ struct Backlog {
         size_t n_puts, n_puts_disk_only, bytes;
         Waiter *first_waiter, *last_waiter; /* in order of seq */
         bool failing;                       /* the last write failed; said once */
+        bool dead;                          /* freed, but the store will still call */
         uint64_t read_again_usec;           /* not before that, after a failure */
 };
 
-int backlog_new(Backlog **ret, Store *store, const StoreInfo *info, const BacklogHandler *handler) {
+int backlog_new(Backlog **ret, const BacklogHandler *handler) {
         Backlog *backlog = calloc(1, sizeof(*backlog));
 
         if (!backlog)
                 return -ENOMEM;
-        backlog->store = store;
         backlog->handler = *handler;
-        backlog->next_seq = store ? info->next_seq : 1;
-        backlog->follows = store && info->n_spooled > 0;
+        backlog->next_seq = 1;
         *ret = backlog;
         return 0;
+}
+
+/* When the file was damaged in mid-run, the store has begun a new one without what was in it. */
+static void on_replaced(const StoreInfo *info, void *userdata) {
+        Backlog *backlog = userdata;
+
+        log_store_set_aside(info);
+        if (info->next_seq > backlog->next_seq)
+                backlog->next_seq = info->next_seq;
+}
+
+void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info) {
+        backlog->store = store;
+        /* Numbers given so far are of messages in memory: they must stay the lower ones. */
+        if (info->next_seq > backlog->next_seq)
+                backlog->next_seq = info->next_seq;
+        backlog->follows = info->n_spooled > 0;
+        store_on_replaced(store, on_replaced, backlog);
 }
 
 bool backlog_has_store(const Backlog *backlog) {
@@ -125,6 +143,12 @@ static void say_failure(Backlog *backlog, int r) {
         backlog->failing = true;
 }
 
+/* The store calls back for every request, also after the backlog's end. */
+static void free_if_unused(Backlog *backlog) {
+        if (backlog->dead && backlog->n_puts == 0 && !backlog->reading)
+                free(backlog);
+}
+
 static void on_lane_done(Backlog *backlog, const Put *put, int r) {
         Rising *rising = put->rising;
 
@@ -153,14 +177,17 @@ static void on_put_done(int r, void *userdata) {
         Put *put = userdata;
         Backlog *backlog = put->backlog;
 
-        say_failure(backlog, r);
         backlog->n_puts--;
         backlog->bytes -= put->bytes;
-        if (!put->lane)
-                on_disk_only_done(backlog, put, r);
-        else if (put->rising)
-                on_lane_done(backlog, put, r);
+        if (!backlog->dead) {
+                say_failure(backlog, r);
+                if (!put->lane)
+                        on_disk_only_done(backlog, put, r);
+                else if (put->rising)
+                        on_lane_done(backlog, put, r);
+        }
         free(put);
+        free_if_unused(backlog);
 }
 
 static int start_put(Backlog *backlog, Put *put, Message *message, uint64_t expires_wall_msec) {
@@ -254,6 +281,12 @@ static void on_read(int r, StoreRecord *records, size_t n, void *userdata) {
         Backlog *backlog = userdata;
 
         backlog->reading = false;
+        if (backlog->dead) {
+                for (size_t i = 0; r == 0 && i < n; i++)
+                        message_unref(records[i].message);
+                free_if_unused(backlog);
+                return;
+        }
         if (r < 0) {
                 (void)log_error_errno(r, "Cannot read stored messages; trying again");
                 backlog->read_again_usec = clock_now_usec() + READ_AGAIN_USEC;
@@ -316,6 +349,7 @@ Backlog *backlog_free(Backlog *backlog) {
                 receipt_fail(&receipt, LOCAL_ERROR_OFFLINE,
                              "the daemon is stopping; the message is stored and will be delivered");
         }
-        free(backlog);
+        backlog->dead = true;
+        free_if_unused(backlog);
         return NULL;
 }

@@ -9,7 +9,7 @@
  * which are on disk only. The latter follow the lane in order and are read back page by page when
  * it has room; while there are any, nothing new may go into the lane directly.
  *
- * Works without a store too: then nothing is ever stored and nothing is behind the lane.
+ * Works without a store too: then nothing is stored and nothing is behind the lane.
  */
 
 #include "bridge/lane.h"
@@ -25,11 +25,11 @@ typedef struct BacklogHandler {
         void *userdata;
 } BacklogHandler;
 
-/* @store and @info may be NULL: no store. Both are borrowed, @info for the call. */
-_warn_unused_ int backlog_new(Backlog **ret,
-                              Store *store,
-                              const StoreInfo *info,
-                              const BacklogHandler *handler);
+_warn_unused_ int backlog_new(Backlog **ret, const BacklogHandler *handler);
+
+/* From now on there is a store, with what @info says in it; both are borrowed, @info for the call.
+ * Once. */
+void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info);
 
 /* Waits a moment, for the end of the daemon, until everything is written. */
 void backlog_wait(Backlog *backlog);

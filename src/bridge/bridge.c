@@ -295,11 +295,6 @@ static int add_sources(Bridge *bridge) {
                             bridge);
         if (r < 0)
                 return r;
-        if (bridge->store)
-                r = sd_event_add_io(bridge->event, &bridge->disk, store_fd(bridge->store), EPOLLIN,
-                                    on_disk, bridge);
-        if (r < 0)
-                return r;
         r = sd_event_add_time(bridge->event, &bridge->timer, CLOCK_MONOTONIC, 0, USEC_PER_MSEC,
                               on_timer, bridge);
         if (r < 0)
@@ -312,8 +307,6 @@ static int add_sources(Bridge *bridge) {
 
 int bridge_new(Bridge **ret,
                sd_event *event,
-               Store *store,
-               const StoreInfo *info,
                Transport *take_transport,
                int take_listen_fd,
                const BridgeConfig *config,
@@ -325,14 +318,13 @@ int bridge_new(Bridge **ret,
                 return -ENOMEM;
         bridge->config = config;
         bridge->event = sd_event_ref(event);
-        bridge->store = store;
         bridge->started_wall_msec = clock_wall_msec();
         bridge->armed_usec = USEC_INFINITY;
 
         r = link_new(&bridge->link, take_transport, &config->link, &link_handler, bridge, random);
         if (r < 0)
                 return r;
-        r = uplink_new(&bridge->uplink, bridge->link, store, info, &config->uplink);
+        r = uplink_new(&bridge->uplink, bridge->link, &config->uplink);
         if (r < 0)
                 goto fail;
         r = downlink_new(&bridge->downlink, bridge->link, &bridge->clients, &config->downlink);
@@ -371,6 +363,18 @@ Bridge *bridge_free(Bridge *bridge) {
         sd_event_unref(bridge->event);
         free(bridge);
         return NULL;
+}
+
+int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
+        int r;
+
+        r = sd_event_add_io(bridge->event, &bridge->disk, store_fd(store), EPOLLIN, on_disk,
+                            bridge);
+        if (r < 0)
+                return r;
+        bridge->store = store;
+        uplink_set_store(bridge->uplink, store, info);
+        return 0;
 }
 
 Link *bridge_link(Bridge *bridge) {

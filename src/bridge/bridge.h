@@ -31,13 +31,10 @@ typedef struct BridgeConfig {
 
 /*
  * Serves on @take_listen_fd and connects through @take_transport (both taken on success only).
- * @store and @info may be NULL: nothing is kept on disk. @store, @config and what it points to must
- * outlive the bridge. @random gives 32 random bits.
+ * @config and what it points to must outlive the bridge. @random gives 32 random bits.
  */
 _warn_unused_ int bridge_new(Bridge **ret,
                              sd_event *event,
-                             Store *store,
-                             const StoreInfo *info,
                              Transport *take_transport,
                              int take_listen_fd,
                              const BridgeConfig *config,
@@ -45,6 +42,9 @@ _warn_unused_ int bridge_new(Bridge **ret,
 
 /* Answers everyone who still waits, as far as that goes without waiting, and closes. */
 Bridge *bridge_free(Bridge *bridge);
+
+/* From now on messages can be stored; once. @store must outlive the bridge. 0 or -errno. */
+_warn_unused_ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info);
 
 /* For the source of its credentials to answer to. */
 Link *bridge_link(Bridge *bridge);

@@ -8,6 +8,7 @@
 #include "bridge/uplink.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,9 +28,6 @@
 /* Pages that are read from the disk. */
 #define PAGE_MESSAGES 512U
 #define PAGE_BYTES    ((size_t)2 * 1024 * 1024)
-
-/* What is not acknowledged by then is written to the disk. */
-#define STORE_DELAY_USEC USEC_PER_SEC
 
 /* A PUBACK that takes longer is not coming on this connection. */
 #define ACK_TIMEOUT_USEC (60 * USEC_PER_SEC)
@@ -52,11 +50,7 @@ struct Uplink {
 static void on_loaded(void *userdata, StoreRecord *records, size_t n_records);
 static void on_unstorable(void *userdata, Rising *rising, int r);
 
-int uplink_new(Uplink **ret,
-               Link *link,
-               Store *store,
-               const StoreInfo *info,
-               const UplinkConfig *config) {
+int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
         _cleanup_(uplink_freep) Uplink *uplink = calloc(1, sizeof(*uplink));
         const size_t window = config->window ? config->window : WINDOW_OWN;
         const BacklogHandler handler = {
@@ -74,11 +68,15 @@ int uplink_new(Uplink **ret,
         if (r == 0)
                 r = rate_init(&uplink->rates[1], config->qos1_per_second, RATE_PERIOD_USEC);
         if (r == 0)
-                r = backlog_new(&uplink->backlog, store, info, &handler);
+                r = backlog_new(&uplink->backlog, &handler);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(uplink);
         return 0;
+}
+
+void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info) {
+        backlog_set_store(uplink->backlog, store, info);
 }
 
 static void rising_free(Rising *rising) {
@@ -404,8 +402,9 @@ static bool wants_page(const Uplink *uplink) {
 
 void uplink_pump(Uplink *uplink, uint64_t now_usec) {
         expire(uplink, now_usec);
-        if (now_usec > STORE_DELAY_USEC)
-                backlog_store_lane(uplink->backlog, &uplink->lanes[1], now_usec - STORE_DELAY_USEC);
+        if (now_usec > uplink->config.store_delay_usec)
+                backlog_store_lane(uplink->backlog, &uplink->lanes[1],
+                                   now_usec - uplink->config.store_delay_usec);
         if (!link_is_online(uplink->link))
                 return;
         if (ack_deadline_usec(uplink) <= now_usec) {
@@ -427,7 +426,7 @@ static uint64_t store_deadline_usec(const Uplink *uplink) {
 
         /* It may be one that is stored already: then the pump only looks further. */
         return backlog_has_store(uplink->backlog) && rising
-                               ? rising->accepted_usec + STORE_DELAY_USEC
+                               ? rising->accepted_usec + uplink->config.store_delay_usec
                                : USEC_INFINITY;
 }
 

@@ -25,6 +25,7 @@ typedef struct UplinkConfig {
         unsigned qos1_per_second, qos0_per_second; /* 0: no limit */
         unsigned window;                           /* QoS 1 messages in flight; 0: our own choice */
         size_t memory_bytes;
+        uint64_t store_delay_usec; /* what is not acknowledged by then is written to the disk */
 } UplinkConfig;
 
 typedef struct UplinkCounters {
@@ -35,12 +36,11 @@ typedef struct UplinkCounters {
         uint64_t refused, expired;
 } UplinkCounters;
 
-/* @store and @info NULL: without a store; then nothing is accepted while offline. */
-_warn_unused_ int uplink_new(Uplink **ret,
-                             Link *link,
-                             Store *store,
-                             const StoreInfo *info,
-                             const UplinkConfig *config);
+_warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config);
+
+/* From now on messages can be stored. Without this, none is accepted while offline. @store must
+ * outlive the uplink. */
+void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info);
 
 /* Tells every program that still waits that its message is not known to have arrived. */
 Uplink *uplink_free(Uplink *uplink);

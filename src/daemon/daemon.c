@@ -15,6 +15,7 @@
 #include "config.h"
 #include "daemon/authenticator.h"
 #include "daemon/root-watch.h"
+#include "daemon/storage.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -25,6 +26,7 @@ typedef struct Daemon {
         sd_event *event;
         Authenticator *authenticator;
         Bridge *bridge;
+        Storage *storage;
         RootWatch *root_watch;
         BridgeConfig config;
         LinkRoot roots[SETTINGS_ROOTS_MAX];
@@ -51,7 +53,8 @@ static void fill_config(Daemon *daemon, const Settings *s) {
                                    .qos1_per_second = s->qos1_per_second,
                                    .qos0_per_second = s->qos0_per_second,
                                    .window = s->unacknowledged,
-                                   .memory_bytes = s->memory_bytes},
+                                   .memory_bytes = s->memory_bytes,
+                                   .store_delay_usec = s->store_delay_msec * USEC_PER_MSEC},
                         .downlink = {.routes = s->routes,
                                      .topics = topics,
                                      .max_payload_bytes = MESSAGE_PAYLOAD_MAX,
@@ -199,6 +202,9 @@ static int serve(Daemon *daemon, const Settings *settings) {
                 return r;
         authenticator_set_link(daemon->authenticator, bridge_link(daemon->bridge));
 
+        r = storage_new(&daemon->storage, daemon->event, settings, daemon->bridge);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set storage up");
         r = root_watch_new(&daemon->root_watch, daemon->event, settings);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the watch over the roots");
@@ -220,6 +226,7 @@ int daemon_run(const Settings *settings) {
         root_watch_free(daemon.root_watch);
         authenticator_free(daemon.authenticator); /* it speaks to the bridge's link */
         bridge_free(daemon.bridge);
+        storage_free(daemon.storage); /* the bridge stores to the last */
         sd_event_unref(daemon.event);
         if (r == 0)
                 /* A file left behind does no harm: the next start replaces it. */

@@ -71,6 +71,9 @@ typedef struct Settings {
         size_t client_buffer_bytes; /* unread output a client may pile up before it is dropped */
         size_t memory_bytes;        /* what all clients together may make the daemon hold */
 
+        /* store */
+        unsigned store_max_mebibytes, store_max_messages, store_delay_msec;
+
         SettingsRoute route_list[SETTINGS_ROUTES_MAX];
         size_t n_routes;
         RouteTable *routes; /* placeholders already replaced */

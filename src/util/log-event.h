@@ -20,6 +20,8 @@ typedef enum LogEvent {
         LOG_EVENT_SUBSCRIPTION_REFUSED, /* SUBACK 0x80 */
         LOG_EVENT_CLIENT_DROPPED,       /* a local program was disconnected by us */
         LOG_EVENT_CLIENT_REFUSED,       /* a local program was not let in */
+        LOG_EVENT_STORE_UNUSABLE,       /* messages can't be stored */
+        LOG_EVENT_STORE_SET_ASIDE,      /* the store was damaged; a new one was made */
         LOG_EVENT_ROOT_EXPIRING,        /* a trusted root ends soon */
         LOG_EVENT_CONFIG_INVALID,       /* the configuration file has errors */
         LOG_EVENT_FAILED,               /* the daemon itself cannot go on */
