@@ -71,6 +71,9 @@ static void describe_local(const Settings *s, FILE *out) {
         (void)fprintf(out, "socket       %s\n", s->socket_path);
         (void)fprintf(out, "clients      at most %u, %zu bytes unread each, %zu bytes together\n",
                       s->max_clients, s->client_buffer_bytes, s->memory_bytes);
+        (void)fprintf(out, "store        %s: at most %u MiB, %u messages, after %u ms\n",
+                      s->state_dir, s->store_max_mebibytes, s->store_max_messages,
+                      s->store_delay_msec);
 }
 
 /* The same pattern as it works: placeholders replaced. */

@@ -37,6 +37,9 @@ static void test_reads_a_small_file_with_its_defaults(void) {
         CHECK_INT(load.settings->max_clients, 256);
         CHECK_INT(load.settings->client_buffer_bytes, 1048576);
         CHECK_INT(load.settings->memory_bytes, 67108864);
+        CHECK_INT(load.settings->store_max_mebibytes, 256);
+        CHECK_INT(load.settings->store_max_messages, 1000000);
+        CHECK_INT(load.settings->store_delay_msec, 1000);
         CHECK_INT(route_table_size(load.settings->routes), 0);
         load_end(&load);
 }
@@ -55,6 +58,7 @@ static void test_reads_everything_that_is_written(void) {
                   "reconnect: { min = 2; max = 2; };\n"
                   "limits: { connects_per_minute = 0; qos1_per_second = 99; }; };\n"
                   "local: { socket = \"/run/x\"; max_clients = 1; memory = 2000000; };\n"
+                  "store: { max_mebibytes = 7; max_messages = 8; delay = 0; };\n"
                   "routes = ( { local = \"a/#\"; remote = \"${client_id}/#\"; },\n"
                   "{ local = \"b\"; remote = \"b\"; direction = \"down\"; qos = 0; } );\n");
         CHECK_INT(load.r, 0);
@@ -79,6 +83,9 @@ static void test_reads_everything_that_is_written(void) {
         CHECK_STR(load.settings->socket_path, "/run/x");
         CHECK_INT(load.settings->max_clients, 1);
         CHECK_INT(load.settings->memory_bytes, 2000000);
+        CHECK_INT(load.settings->store_max_mebibytes, 7);
+        CHECK_INT(load.settings->store_max_messages, 8);
+        CHECK_INT(load.settings->store_delay_msec, 0);
         CHECK_INT(route_table_size(load.settings->routes), 2);
         CHECK_INT(load.settings->route_list[0].direction, ROUTE_BOTH);
         CHECK_INT(load.settings->route_list[0].qos, 1);
