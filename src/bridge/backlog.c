@@ -10,8 +10,15 @@
 /* How long the end of the daemon may wait for the disk. */
 #define END_USEC (2 * USEC_PER_SEC)
 
+/* Messages that came before there was a store are numbered from here: they are never stored, and
+ * their numbers must not be those of messages that are found in it. */
+#define SEQ_WITHOUT_STORE (UINT64_C(1) << 63)
+
 /* How long to let a disk alone that could not be read. */
 #define READ_AGAIN_USEC (10 * USEC_PER_SEC)
+
+static const char stopping[] =
+                "the daemon is stopping; the message is stored and will be delivered";
 
 /* A message on its way to the disk. */
 typedef struct Put {
@@ -41,6 +48,7 @@ struct Backlog {
         bool failing;                       /* the last write failed; said once */
         bool dead;                          /* freed, but the store will still call */
         uint64_t read_again_usec;           /* not before that, after a failure */
+        uint64_t refused;                   /* not taken by the disk */
 };
 
 int backlog_new(Backlog **ret, const BacklogHandler *handler) {
@@ -49,9 +57,17 @@ int backlog_new(Backlog **ret, const BacklogHandler *handler) {
         if (!backlog)
                 return -ENOMEM;
         backlog->handler = *handler;
-        backlog->next_seq = 1;
+        backlog->next_seq = SEQ_WITHOUT_STORE;
         *ret = backlog;
         return 0;
+}
+
+static void fail_waiters(Backlog *backlog, LocalError code, const char *text) {
+        while (backlog->first_waiter) {
+                Receipt receipt = backlog_claim(backlog, backlog->first_waiter->seq);
+
+                receipt_fail(&receipt, code, text);
+        }
 }
 
 /* When the file was damaged in mid-run, the store has begun a new one without what was in it. */
@@ -61,13 +77,14 @@ static void on_replaced(const StoreInfo *info, void *userdata) {
         log_store_set_aside(info);
         if (info->next_seq > backlog->next_seq)
                 backlog->next_seq = info->next_seq;
+        fail_waiters(backlog, LOCAL_ERROR_INTERNAL,
+                     "the message was stored, but the store turned out damaged: it may be lost");
+        backlog->handler.replaced(backlog->handler.userdata);
 }
 
 void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info) {
         backlog->store = store;
-        /* Numbers given so far are of messages in memory: they must stay the lower ones. */
-        if (info->next_seq > backlog->next_seq)
-                backlog->next_seq = info->next_seq;
+        backlog->next_seq = info->next_seq;
         backlog->follows = info->n_spooled > 0;
         store_on_replaced(store, on_replaced, backlog);
 }
@@ -120,10 +137,16 @@ Receipt backlog_claim(Backlog *backlog, uint64_t seq) {
 
 /* Writing */
 
-void backlog_refuse(Receipt *receipt, int r) {
+void backlog_refuse(Backlog *backlog, Receipt *receipt, int r) {
+        backlog->refused++;
         if (r == -ENOSPC)
                 receipt_fail(receipt, LOCAL_ERROR_FULL,
                              "the store is full; try again when some of it has been delivered");
+        else if (r == -ENOBUFS)
+                receipt_fail(receipt, LOCAL_ERROR_FULL,
+                             "more waits for the disk than it can write; try again later");
+        else if (r == -ENOMEM)
+                receipt_fail(receipt, LOCAL_ERROR_INTERNAL, "out of memory");
         else
                 receipt_fail(receipt, LOCAL_ERROR_INTERNAL,
                              "the message can't be stored; see the daemon's log");
@@ -165,12 +188,14 @@ static void on_lane_done(Backlog *backlog, const Put *put, int r) {
 static void on_disk_only_done(Backlog *backlog, Put *put, int r) {
         backlog->n_puts_disk_only--;
         if (r < 0) {
-                backlog_refuse(&put->receipt, r);
+                backlog_refuse(backlog, &put->receipt, r);
                 return;
         }
         receipt_progress(&put->receipt, LOCAL_ACK_STORED, 1);
-        if (put->receipt.session)
+        if (put->receipt.session && !backlog->dead)
                 add_waiter(backlog, put->seq, &put->receipt);
+        else
+                receipt_fail(&put->receipt, LOCAL_ERROR_OFFLINE, stopping);
 }
 
 static void on_put_done(int r, void *userdata) {
@@ -179,13 +204,11 @@ static void on_put_done(int r, void *userdata) {
 
         backlog->n_puts--;
         backlog->bytes -= put->bytes;
-        if (!backlog->dead) {
-                say_failure(backlog, r);
-                if (!put->lane)
-                        on_disk_only_done(backlog, put, r);
-                else if (put->rising)
-                        on_lane_done(backlog, put, r);
-        }
+        say_failure(backlog, r);
+        if (!put->lane)
+                on_disk_only_done(backlog, put, r);
+        else if (put->rising)
+                on_lane_done(backlog, put, r);
         free(put);
         free_if_unused(backlog);
 }
@@ -241,15 +264,15 @@ void backlog_add(Backlog *backlog,
                  Receipt *take_receipt,
                  uint64_t expires_wall_msec) {
         Put *put = calloc(1, sizeof(*put));
+        int r = -ENOMEM;
 
-        if (!put) {
-                receipt_fail(take_receipt, LOCAL_ERROR_INTERNAL, "out of memory");
-                return;
+        if (put) {
+                put->seq = backlog_next_seq(backlog);
+                r = start_put(backlog, put, message, expires_wall_msec);
         }
-        put->seq = backlog_next_seq(backlog);
-        if (start_put(backlog, put, message, expires_wall_msec) < 0) {
+        if (r < 0) {
                 free(put);
-                receipt_fail(take_receipt, LOCAL_ERROR_INTERNAL, "out of memory");
+                backlog_refuse(backlog, take_receipt, r);
                 return;
         }
         put->receipt = receipt_take(take_receipt);
@@ -328,6 +351,10 @@ size_t backlog_bytes(const Backlog *backlog) {
         return backlog->bytes;
 }
 
+uint64_t backlog_refused(const Backlog *backlog) {
+        return backlog->refused;
+}
+
 void backlog_wait(Backlog *backlog) {
         uint64_t end = clock_now_usec() + END_USEC, now;
 
@@ -343,12 +370,9 @@ void backlog_wait(Backlog *backlog) {
 Backlog *backlog_free(Backlog *backlog) {
         if (!backlog)
                 return NULL;
-        while (backlog->first_waiter) {
-                Receipt receipt = backlog_claim(backlog, backlog->first_waiter->seq);
-
-                receipt_fail(&receipt, LOCAL_ERROR_OFFLINE,
-                             "the daemon is stopping; the message is stored and will be delivered");
-        }
+        fail_waiters(backlog, LOCAL_ERROR_OFFLINE, stopping);
+        if (backlog->store)
+                store_on_replaced(backlog->store, NULL, NULL);
         backlog->dead = true;
         free_if_unused(backlog);
         return NULL;

@@ -22,6 +22,8 @@ typedef struct BacklogHandler {
         void (*loaded)(void *userdata, StoreRecord *records, size_t n_records);
         /* A message of the lane could not be stored; -ENOSPC: there is no room. */
         void (*unstorable)(void *userdata, Rising *rising, int r);
+        /* What was on disk is lost: nothing of the lane is stored any more. */
+        void (*replaced)(void *userdata);
         void *userdata;
 } BacklogHandler;
 
@@ -64,7 +66,7 @@ void backlog_finish(Backlog *backlog, Rising *rising);
 void backlog_forget(Backlog *backlog, Rising *rising);
 
 /* Tells a program that its message could not be stored, and why. */
-void backlog_refuse(Receipt *receipt, int r);
+void backlog_refuse(Backlog *backlog, Receipt *receipt, int r);
 
 /* The receipt that a message read from the disk is still owed, if any; its session is NULL else. */
 Receipt backlog_claim(Backlog *backlog, uint64_t seq);
@@ -78,5 +80,8 @@ uint64_t backlog_deadline_usec(const Backlog *backlog);
 /* Messages on disk and not in the lane; bytes in memory on their way to the disk. */
 uint64_t backlog_size(const Backlog *backlog, const Lane *lane);
 size_t backlog_bytes(const Backlog *backlog);
+
+/* How many could not be stored and were refused. */
+uint64_t backlog_refused(const Backlog *backlog);
 
 DEFINE_CLEANUP(Backlog *, backlog_free);

@@ -115,6 +115,14 @@ Rising *lane_next_unstored(Lane *lane, uint64_t before_usec) {
         return rising && rising->accepted_usec <= before_usec ? rising : NULL;
 }
 
+void lane_forget_stored(Lane *lane) {
+        lane->unstored = lane->first;
+        lane->n_stored = 0;
+        for (Rising *rising = lane->first; rising; rising = rising->next)
+                if (rising->storage == RISING_STORED)
+                        rising->storage = RISING_IN_MEMORY;
+}
+
 void lane_stored(Lane *lane, Rising *rising) {
         rising->storage = RISING_STORED;
         lane->n_stored++;

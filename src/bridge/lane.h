@@ -16,6 +16,7 @@
 
 /* How far a message is on its way to the disk. */
 typedef enum RisingStorage {
+        RISING_UNNUMBERED, /* came when there was no store, and stays in memory */
         RISING_IN_MEMORY,
         RISING_WRITING,
         RISING_STORED,
@@ -68,6 +69,9 @@ void lane_reset(Lane *lane);
 
 /* The first that is in memory only, if it was accepted by then; else NULL. */
 Rising *lane_next_unstored(Lane *lane, uint64_t before_usec);
+
+/* What was on the disk is in memory only. */
+void lane_forget_stored(Lane *lane);
 
 /* It is on the disk now. */
 void lane_stored(Lane *lane, Rising *rising);

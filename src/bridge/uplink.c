@@ -49,12 +49,15 @@ struct Uplink {
 
 static void on_loaded(void *userdata, StoreRecord *records, size_t n_records);
 static void on_unstorable(void *userdata, Rising *rising, int r);
+static void on_replaced(void *userdata);
 
 int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
         _cleanup_(uplink_freep) Uplink *uplink = calloc(1, sizeof(*uplink));
         const size_t window = config->window ? config->window : WINDOW_OWN;
-        const BacklogHandler handler = {
-                        .loaded = on_loaded, .unstorable = on_unstorable, .userdata = uplink};
+        const BacklogHandler handler = {.loaded = on_loaded,
+                                        .unstorable = on_unstorable,
+                                        .replaced = on_replaced,
+                                        .userdata = uplink};
         int r;
 
         if (!uplink)
@@ -263,6 +266,8 @@ void uplink_publish(Uplink *uplink,
                         .token = backlog_next_seq(uplink->backlog),
                         .accepted_usec = now_usec,
                         .expires_usec = ttl_usec > 0 ? now_usec + ttl_usec : USEC_INFINITY,
+                        .storage = backlog_has_store(uplink->backlog) ? RISING_IN_MEMORY
+                                                                      : RISING_UNNUMBERED,
         };
         append(uplink, &uplink->lanes[qos], rising);
         uplink_pump(uplink, now_usec);
@@ -316,9 +321,16 @@ static void on_unstorable(void *userdata, Rising *rising, int r) {
         if (link_is_online(uplink->link))
                 return;
         (void)lane_take(lane, rising);
-        uplink->refused++;
-        backlog_refuse(&rising->receipt, r);
+        backlog_refuse(uplink->backlog, &rising->receipt, r);
         rising_free(rising);
+}
+
+/* What memory still has goes to the new file. */
+static void on_replaced(void *userdata) {
+        Uplink *uplink = userdata;
+
+        lane_forget_stored(&uplink->lanes[1]);
+        backlog_store_lane(uplink->backlog, &uplink->lanes[1], USEC_INFINITY);
 }
 
 /* The way out */
@@ -452,7 +464,7 @@ void uplink_counters(const Uplink *uplink, UplinkCounters *ret) {
         *ret = (UplinkCounters){
                         .bytes = bytes_held(uplink),
                         .delivered = uplink->delivered,
-                        .refused = uplink->refused,
+                        .refused = uplink->refused + backlog_refused(uplink->backlog),
                         .expired = uplink->expired,
                         .n_waiting = backlog_size(uplink->backlog, &uplink->lanes[1]),
         };

@@ -1,53 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "world.h"
-
-typedef struct Publish {
-        int64_t id;
-        const char *topic, *payload;
-        int qos;
-        LocalWait wait;
-        uint32_t ttl_sec;
-} Publish;
-
-static void publish(World *w, Client *client, Publish p) {
-        _cleanup_(message_unrefp) Message *message = NULL;
-        LocalId id = world_id(p.id);
-        const LocalPublish request = {.id = &id, .wait = p.wait, .ttl_sec = p.ttl_sec};
-        LocalPublish full = request;
-
-        CHECK_INT(message_new(&message, p.topic, p.payload, p.payload ? strlen(p.payload) : 0,
-                              p.qos),
-                  0);
-        full.message = message;
-        uplink_publish(w->uplink, client, &full, w->now);
-}
-
-/* QoS 1 messages on topic "t" with ids and payloads from @first on. */
-static void publish_many(World *w, Client *client, int first, int n) {
-        for (int i = first; i < first + n; i++) {
-                char payload[16];
-
-                (void)snprintf(payload, sizeof(payload), "%d", i);
-                publish(w, client, (Publish){.id = i, .topic = "t", .payload = payload, .qos = 1});
-        }
-}
-
-static UplinkCounters counters(const World *w) {
-        UplinkCounters c;
-
-        uplink_counters(w->uplink, &c);
-        return c;
-}
-
-/* The server acknowledges the first @n requests of those not forgotten. */
-static void acknowledge(World *w, size_t n) {
-        CHECK(n <= w->fake->n_requests);
-        for (size_t i = 0; i < n; i++)
-                fake_published(w->fake, w->fake->requests[i].token, true);
-        world_turn(w);
-}
+#include "programs.h"
 
 static void test_receipt_after_puback(void) {
+        uint64_t token;
         Client *client;
         World w;
 
@@ -59,6 +14,7 @@ static void test_receipt_after_puback(void) {
         CHECK_INT(fake_session_holds(client->session), 1);
         CHECK_INT(counters(&w).n_in_flight, 1);
         CHECK(counters(&w).bytes > 0);
+        token = w.fake->requests[0].token;
         acknowledge(&w, 1);
         CHECK_STR(fake_session_take(client->session), "ack 1 delivered\n");
         CHECK_INT(fake_session_holds(client->session), 0);
@@ -66,8 +22,8 @@ static void test_receipt_after_puback(void) {
         CHECK_STR(fake_requests(w.fake), "pub a=x/1 ");
 
         /* The same answer again, or one to nothing, finds nobody. */
-        fake_published(w.fake, 1, true);
-        fake_published(w.fake, 77, false);
+        fake_published(w.fake, token, true);
+        fake_published(w.fake, token + 77, false);
         world_turn(&w);
         CHECK(link_is_online(w.link));
         CHECK_STR(fake_session_take(client->session), "");

@@ -25,6 +25,7 @@ typedef struct World {
         LinkState seen;
         Clients clients;
         RouteTable *routes;
+        UplinkConfig uplink_config;
         Uplink *uplink;
         Downlink *downlink;
 } World;
@@ -107,6 +108,7 @@ static inline void world_new(World *w, const UplinkConfig *up, const DownlinkCon
                 uplink.memory_bytes = 1024U * 1024U;
         if (downlink.max_payload_bytes == 0)
                 downlink.max_payload_bytes = MESSAGE_PAYLOAD_MAX;
+        w->uplink_config = uplink;
         CHECK_INT(uplink_new(&w->uplink, w->link, &uplink), 0);
         CHECK_INT(downlink_new(&w->downlink, w->link, &w->clients, &downlink), 0);
 }
