@@ -43,6 +43,7 @@ struct Uplink {
         size_t windows[2];
         Rate rates[2];
         uint64_t expiry_usec; /* nothing in the lanes expires before it */
+        uint64_t now_usec;    /* of the last turn; a page was asked for then, or later */
         Meter delivered;
         uint64_t refused, expired;
 };
@@ -285,7 +286,7 @@ static void give_up_expired(Uplink *uplink, Rising *rising) {
 
 static void on_loaded(void *userdata, StoreRecord *records, size_t n_records) {
         Uplink *uplink = userdata;
-        uint64_t now = clock_now_usec(), wall_msec = clock_wall_msec();
+        uint64_t now = uplink->now_usec, wall_msec = clock_wall_msec();
 
         for (size_t i = 0; i < n_records; i++) {
                 uint64_t expires = records[i].expires_wall_msec;
@@ -310,7 +311,7 @@ static void on_loaded(void *userdata, StoreRecord *records, size_t n_records) {
                                                               USEC_PER_MSEC;
                 append(uplink, &uplink->lanes[1], rising);
         }
-        uplink_pump(uplink, now);
+        /* The turn that follows sends them. */
 }
 
 /* What is in flight may still arrive; what waits can't go anywhere but to the disk. */
@@ -413,6 +414,7 @@ static bool wants_page(const Uplink *uplink) {
 }
 
 void uplink_pump(Uplink *uplink, uint64_t now_usec) {
+        uplink->now_usec = now_usec;
         expire(uplink, now_usec);
         if (now_usec > uplink->config.store_delay_usec)
                 backlog_store_lane(uplink->backlog, &uplink->lanes[1],
