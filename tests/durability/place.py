@@ -14,8 +14,10 @@ sys.path[:0] = [os.path.join(TESTS, "integration"), TESTS]
 
 from harness import conf  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
+from harness.mosquitto import BINARY as BROKER  # noqa: E402
 from harness.mosquitto import Mosquitto  # noqa: E402
 from harness.peer import Peer  # noqa: E402
+from harness.place import await_true, free_port  # noqa: E402
 
 
 def gateway(directory, port, **changes):
@@ -32,4 +34,4 @@ def gateway(directory, port, **changes):
     return Daemon(directory, conf.merged(config, changes))
 
 
-__all__ = ["BUILD", "HERE", "Daemon", "Mosquitto", "Peer", "conf", "gateway"]
+__all__ = ["BROKER", "Daemon", "Mosquitto", "Peer", "await_true", "conf", "free_port", "gateway"]

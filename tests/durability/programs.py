@@ -16,10 +16,10 @@ class Program(threading.Thread):
     answered is nobody's promise.
     """
 
-    def __init__(self, path, topic, window=32, pause=0.0, count=None):
+    def __init__(self, path, topic, window=32, pause=0.0, count=None, pad=1):
         super().__init__(daemon=True)
         self.path, self.topic = path, topic
-        self.window, self.pause, self.count = window, pause, count
+        self.window, self.pause, self.count, self.pad = window, pause, count, pad
         self.promised = set()
         self.errors = collections.Counter()
         self.next = 0
@@ -45,8 +45,8 @@ class Program(threading.Thread):
             while not self.ending and not self.done() and len(unanswered) < self.window:
                 unanswered.add(self.next)
                 lines.append(
-                    b'{"op":"pub","id":%d,"topic":"%s","payload":"%d","qos":1}\n'
-                    % (self.next, self.topic.encode(), self.next)
+                    b'{"op":"pub","id":%d,"topic":"%s","payload":"%0*d","qos":1}\n'
+                    % (self.next, self.topic.encode(), self.pad, self.next)
                 )
                 self.next += 1
             if self.done() and not unanswered:

@@ -97,6 +97,30 @@ static void test_lanes_are_apart(void) {
         world_free(&w);
 }
 
+/* Large messages go one by one: the library leaks what it can't write before a connection ends. */
+static void test_window_in_bytes(void) {
+        static char large[100 * 1024 + 1];
+        Client *client;
+        World w;
+
+        memset(large, 'x', sizeof(large) - 1);
+        world_new(&w, NULL, NULL);
+        world_online(&w);
+        client = world_client(&w);
+        for (int i = 0; i < 3; i++)
+                publish(&w, client, (Publish){.id = i, .topic = "t", .payload = large, .qos = 1});
+        publish_many(&w, client, 3, 1);
+        CHECK_INT(w.fake->n_requests, 1);
+        for (int i = 1; i < 3; i++) {
+                fake_published(w.fake, w.fake->requests[i - 1].token, true);
+                link_dispatch(w.link, w.now);
+                uplink_pump(w.uplink, w.now);
+                /* Behind the last of the large ones, there is room for the small one too. */
+                CHECK_INT(w.fake->n_requests, i == 2 ? 4 : 2);
+        }
+        world_free(&w);
+}
+
 static void test_rates(void) {
         const UplinkConfig config = {.qos1_per_second = 10, .qos0_per_second = 30};
         uint64_t times[50], start;
@@ -485,6 +509,7 @@ TEST_MAIN(TEST(test_receipt_after_puback),
           TEST(test_waits),
           TEST(test_order_and_window),
           TEST(test_lanes_are_apart),
+          TEST(test_window_in_bytes),
           TEST(test_rates),
           TEST(test_resend_after_loss),
           TEST(test_many_losses),
