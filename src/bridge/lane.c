@@ -19,6 +19,7 @@ void lane_append(Lane *lane, Rising *rising) {
 }
 
 void lane_sent(Lane *lane, uint64_t now_usec) {
+        lane->bytes_in_flight += message_footprint(lane->unsent->message);
         lane->unsent->sent_usec = now_usec;
         lane->unsent = lane->unsent->next;
         lane->n_in_flight++;
@@ -50,6 +51,12 @@ bool lane_has_sent(const Lane *lane, uint64_t token) {
         return false;
 }
 
+/* It is not in flight any more. */
+static void land(Lane *lane, const Rising *rising) {
+        lane->n_in_flight--;
+        lane->bytes_in_flight -= message_footprint(rising->message);
+}
+
 Rising *lane_take_sent(Lane *lane, uint64_t token) {
         Rising *before = NULL, *rising = lane->first;
 
@@ -60,7 +67,7 @@ Rising *lane_take_sent(Lane *lane, uint64_t token) {
         }
         if (rising == lane->unsent)
                 return NULL;
-        lane->n_in_flight--;
+        land(lane, rising);
         return take(lane, before, rising);
 }
 
@@ -85,7 +92,7 @@ Rising *lane_take_first(Lane *lane) {
         if (!lane->first)
                 return NULL;
         if (lane->first != lane->unsent)
-                lane->n_in_flight--;
+                land(lane, lane->first);
         return take(lane, NULL, lane->first);
 }
 
@@ -100,7 +107,7 @@ Rising *lane_take(Lane *lane, Rising *rising) {
 
 void lane_reset(Lane *lane) {
         lane->unsent = lane->unstored = lane->first;
-        lane->n_in_flight = 0;
+        lane->n_in_flight = lane->bytes_in_flight = 0;
         for (Rising *rising = lane->first; rising; rising = rising->next)
                 if (rising->storage == RISING_UNSTORABLE)
                         rising->storage = RISING_IN_MEMORY;

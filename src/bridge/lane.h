@@ -39,7 +39,7 @@ typedef struct Lane {
         Rising *unsent;   /* first that waits; NULL: all are in flight */
         Rising *unstored; /* nothing before it is in memory only; NULL: nothing at all is */
         size_t n, n_in_flight, n_stored;
-        size_t bytes;
+        size_t bytes, bytes_in_flight;
 } Lane;
 
 /* Takes @rising. */

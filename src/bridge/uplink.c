@@ -21,6 +21,12 @@
 #define WINDOW_MAX  1000U
 #define WINDOW_QOS0 200U
 
+/*
+ * Nor more bytes than the socket takes at once (paho-socket.c sees to that), but for a message that
+ * is larger alone: what the library can't write yet when the connection ends, it never frees.
+ */
+#define FLIGHT_BYTES ((size_t)128 * 1024)
+
 /* The lane holds so much; what comes beyond goes to the disk. */
 #define LANE_MESSAGES 4096U
 #define LANE_BYTES    ((size_t)8 * 1024 * 1024)
@@ -344,7 +350,7 @@ void uplink_on_published(Uplink *uplink, uint64_t token, bool ok, uint64_t now_u
                         if (!lane_has_sent(&uplink->lanes[qos], token))
                                 continue;
                         /* Only a new connection can tell what became of it; QoS 1 is sent again. */
-                        link_abandon(uplink->link, REASON_INTERNAL, now_usec);
+                        link_abandon(uplink->link, REASON_CLOSED, now_usec);
                         return;
                 }
                 rising = lane_take_sent(&uplink->lanes[qos], token);
@@ -367,11 +373,20 @@ void uplink_on_offline(Uplink *uplink) {
         backlog_store_lane(uplink->backlog, &uplink->lanes[1], USEC_INFINITY);
 }
 
+/* Whether there is a message for which the window is open. */
+static bool may_send(const Uplink *uplink, int qos) {
+        const Lane *lane = &uplink->lanes[qos];
+
+        if (!lane->unsent || lane->n_in_flight >= uplink->windows[qos])
+                return false;
+        return lane->n_in_flight == 0 ||
+               lane->bytes_in_flight + message_footprint(lane->unsent->message) <= FLIGHT_BYTES;
+}
+
 static void send_lane(Uplink *uplink, int qos, uint64_t now_usec) {
         Lane *lane = &uplink->lanes[qos];
 
-        while (lane->unsent && lane->n_in_flight < uplink->windows[qos] &&
-               rate_wait_usec(&uplink->rates[qos], now_usec) == 0) {
+        while (may_send(uplink, qos) && rate_wait_usec(&uplink->rates[qos], now_usec) == 0) {
                 Rising *rising = lane->unsent;
 
                 if (link_publish(uplink->link, rising->token, rising->message, qos) < 0)
@@ -452,13 +467,10 @@ uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec) {
         deadline = earlier(deadline, ack_deadline_usec(uplink));
         if (wants_page(uplink))
                 deadline = earlier(deadline, backlog_deadline_usec(uplink->backlog));
-        for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {
-                const Lane *lane = &uplink->lanes[i];
-
-                if (lane->unsent && lane->n_in_flight < uplink->windows[i])
-                        deadline = earlier(deadline,
-                                           now_usec + rate_wait_usec(&uplink->rates[i], now_usec));
-        }
+        for (int qos = 0; qos < 2; qos++)
+                if (may_send(uplink, qos))
+                        deadline = earlier(deadline, now_usec + rate_wait_usec(&uplink->rates[qos],
+                                                                               now_usec));
         return deadline;
 }
 

@@ -16,6 +16,10 @@
 /* <netinet/tcp.h> has the states, but not all of tcp_info, and both can't be included. */
 #define TCP_SYN_SENT 2
 
+/* Room for everything that the uplink has in flight, so that none of it waits in the library. The
+ * kernel doubles it for its own needs and caps it at net.core.wmem_max. */
+#define SEND_BUFFER_BYTES (640 * 1024)
+
 static struct {
         pthread_mutex_t lock;
         int fd; /* our duplicate, so that it can't become another file while we use it */
@@ -44,11 +48,12 @@ static void remember(int take_fd) {
 }
 
 static void prepare(int fd) {
-        const int on = 1;
+        const int on = 1, size = SEND_BUFFER_BYTES;
 
         (void)pthread_mutex_lock(&shared.lock);
-        /* Both are improvements only: without them the connection works as the library made it. */
+        /* These are improvements only: without them the connection works as the library made it. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         if (shared.user_timeout_msec > 0)
                 (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &shared.user_timeout_msec,
                                  sizeof(shared.user_timeout_msec));

@@ -253,3 +253,19 @@ def test_never_more_than_five_connects_in_a_minute_when_cut_each_time(world, clo
         cloud.cut()
     assert not cloud.events("violation")
     assert len(cloud.events("connect")) <= 6
+
+
+def test_large_messages_under_way_at_a_loss_are_sent_again_and_leak_nothing(world, generous):
+    """The library never frees what it could not write: a run with LeakSanitizer would tell."""
+    daemon = world.online(generous, cloud={"limits": {"qos1_per_second": 0, "connects_per_minute": 0}})
+    client = daemon.client()
+    client.watch()
+    generous.set(blackhole=True)
+    for number in range(10):
+        client.say(op="pub", id=number, topic=UP, payload="x" * 200000, qos=1)
+    client.status()
+    generous.set(blackhole=False)
+    generous.cut()
+    client.state("offline")
+    for number in range(10):
+        assert client.expect("ack", id=number, seconds=20)["state"] == "delivered"
