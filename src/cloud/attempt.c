@@ -210,13 +210,12 @@ static void on_published(void *context, MQTTAsync_successData *data) {
         slot_give(slot);
 }
 
+/* The connection has ended, or must: only the next one can settle what became of the message. The
+ * loop hears of the end, and why, and not first that some message failed. */
 static void on_unpublished(void *context, MQTTAsync_failureData *data) {
-        Slot *slot = context;
-
         (void)data;
-        attempt_push(slot->attempt,
-                     (TransportEvent){.kind = TRANSPORT_UNPUBLISHED, .token = slot->token});
-        slot_give(slot);
+        paho_socket_cut();
+        slot_give(context);
 }
 
 static void on_subscribed(void *context, MQTTAsync_successData *data) {
