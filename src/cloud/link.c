@@ -193,7 +193,7 @@ static bool try_next_root(Link *link, Reason reason) {
 static void schedule(Link *link, Reason reason, uint64_t now_usec) {
         ReasonClass class = reason_class(reason);
         /* The next root is tried at once; only a whole round of them is a failure that counts. */
-        uint64_t wait, delay = link->config->network.min_usec;
+        uint64_t wait, delay = 0;
 
         if (!try_next_root(link, reason)) {
                 if (class != link->delay_class)

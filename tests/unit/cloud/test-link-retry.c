@@ -166,7 +166,7 @@ static void test_next_root_at_once_and_kept(void) {
         CHECK_STR(w.fake->target.root_file, "root-0.pem");
         CHECK_INT(w.fake->target.port, 1883);
         fail(&w, REASON_TLS_UNTRUSTED_ROOT, 0);
-        CHECK_INT(wait_of(&w), 1 * SEC);
+        CHECK_INT(wait_of(&w), 0);
         CHECK_STR(status_of(&w).root_file, "root-1.pem");
         retry(&w);
         CHECK_STR(w.fake->target.root_file, "root-1.pem");
@@ -197,7 +197,7 @@ static void test_all_roots_fail(void) {
         }
         for (size_t i = 0; i < ARRAY_SIZE(waits); i++)
                 if (i % 3 != 2)
-                        CHECK_INT(waits[i], 1 * SEC);
+                        CHECK_INT(waits[i], 0);
         /* The rounds grow further apart. */
         CHECK_INT(waits[2], 30 * SEC);
         CHECK_INT(waits[5], 90 * SEC);
