@@ -195,7 +195,9 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         (void)source;
         (void)usec;
         command->timed_out = true;
-        command->output_ended = true; /* a grandchild may hold the pipe open for ever */
+        /* A grandchild may hold the pipe open for ever; its end is not heard after this. */
+        command->output_source = sd_event_source_disable_unref(command->output_source);
+        command->output_ended = true;
         kill_program(command);
         finish_if_over(command);
         return 0;
