@@ -47,6 +47,8 @@ static void prepare(int fd) {
         const int on = 1;
 
         (void)pthread_mutex_lock(&shared.lock);
+        /* The library leaves its socket open for programs that we start. */
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         /* Both are improvements only: without them the connection works as the library made it. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         if (shared.user_timeout_msec > 0)
