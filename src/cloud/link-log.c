@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cloud/link.h"
 #include "util/clock.h"
 #include "util/log.h"
 

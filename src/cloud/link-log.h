@@ -11,9 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cloud/reason.h"
-
-struct LinkStatus;
+#include "cloud/link-status.h"
 
 /* A fault that was told of. */
 typedef struct LinkFault {
@@ -31,11 +29,8 @@ typedef struct LinkLog {
         unsigned n_silent;                 /* failures that were not told of */
 } LinkLog;
 
-void link_log_attempt(const struct LinkStatus *status);
-void link_log_online(LinkLog *log, const struct LinkStatus *status, const char *client_id);
+void link_log_attempt(const LinkStatus *status);
+void link_log_online(LinkLog *log, const LinkStatus *status, const char *client_id);
 
 /* The end of an attempt, or of a connection when @was_online. */
-void link_log_end(LinkLog *log,
-                  const struct LinkStatus *status,
-                  bool was_online,
-                  uint64_t now_usec);
+void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint64_t now_usec);
