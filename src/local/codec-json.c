@@ -209,6 +209,10 @@ static int decode_message(JsonCodec *codec, const char *topic, Request *request)
         if (message_new(&codec->message, topic, payload, size, request->qos) < 0)
                 return refuse_memory(request);
         request->message = codec->message;
+        /* Until the next request comes, which a pause may put off, the message is enough: the line
+         * can be many times as large, and nobody counts it. */
+        json_decref(codec->line);
+        codec->line = NULL;
         return 0;
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "local/codec-json.h"
@@ -319,6 +321,33 @@ static void test_payload_limit(void) {
                 }
 }
 
+static size_t held;
+
+static void *counting_malloc(size_t size) {
+        void *p = malloc(size);
+
+        held += p ? malloc_usable_size(p) : 0;
+        return p;
+}
+
+static void counting_free(void *p) {
+        held -= p ? malloc_usable_size(p) : 0;
+        free(p);
+}
+
+static void test_large_line_is_not_kept(void) {
+        _cleanup_(bench_deinit) Bench bench = bench_new();
+
+        json_set_alloc_funcs(counting_malloc, counting_free);
+        feed(&bench, "{\"op\":\"pub\",\"topic\":\"t\",\"payload\":\"21.5\",\"unknown\":\"");
+        feed_many(&bench, "x", 1000000);
+        feed(&bench, "\"}\n");
+        CHECK_INT(decode(&bench), CODEC_REQUEST);
+        CHECK_INT(message_payload_size(bench.request.message), 4);
+        CHECK_INT(held, 0);
+        json_set_alloc_funcs(malloc, free);
+}
+
 static void test_base64_payload_limit(void) {
         for (size_t more = 0; more < 8; more++) {
                 _cleanup_(bench_deinit) Bench bench = bench_new();
@@ -553,6 +582,7 @@ TEST_MAIN(TEST(test_good_lines),
           TEST(test_last_line_needs_no_newline),
           TEST(test_nesting_and_values_are_bounded),
           TEST(test_payload_limit),
+          TEST(test_large_line_is_not_kept),
           TEST(test_base64_payload_limit),
           TEST(test_over_long_line),
           TEST(test_line_without_end),
