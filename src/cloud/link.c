@@ -52,6 +52,7 @@ struct Link {
         uint16_t port; /* of this attempt: the root's or the credentials' */
         uint64_t epoch;
         bool session_present;
+        char tls_version[16];
         uint64_t online_at_usec, watch_at_usec;
 
         /* trying again */
@@ -129,6 +130,7 @@ void link_status(const Link *link, LinkStatus *ret) {
                         .last_refusal = link->last_refusal,
                         .last_refusal_wall_msec = link->last_refusal_wall_msec,
                         .last_refusal_detail = link->last_refusal_detail,
+                        .tls_version = link->state == LINK_ONLINE ? link->tls_version : "",
                         .session_present = link->session_present,
                         .reason = link->reason,
                         .detail = link->detail,
@@ -291,9 +293,11 @@ static void attempt(Link *link, uint64_t now_usec) {
         r = source->get(source->userdata, link->reason, &credentials);
         if (r > 0)
                 use_credentials(link, &credentials, now_usec);
-        else if (r == 0)
+        else if (r == 0) {
                 link->awaiting = true;
-        else
+                if (source->connects)
+                        (void)rate_take(&link->connects, now_usec);
+        } else
                 go_offline(link, REASON_INTERNAL,
                            r == -ENOMEM ? "out of memory" : "no credentials could be made",
                            now_usec);
@@ -305,10 +309,20 @@ bool link_awaits(const Link *link) {
 }
 
 void link_offer(Link *link, Credentials *take, uint64_t now_usec) {
+        uint64_t wait = rate_wait_usec(&link->connects, now_usec);
+
         if (!link->awaiting)
                 return; /* stopped meanwhile */
         link->awaiting = false;
-        use_credentials(link, take, now_usec);
+        if (wait == 0) {
+                use_credentials(link, take, now_usec);
+                return;
+        }
+        /* Getting them has used the budget up. The source is asked again then: these would age. */
+        credentials_done(take);
+        link->state = LINK_OFFLINE;
+        link->retry_at_usec = now_usec + wait;
+        link->handler->changed(link->userdata);
 }
 
 void link_deny(Link *link, Reason reason, const char *detail, uint64_t now_usec) {
@@ -360,6 +374,7 @@ static void on_connected(Link *link, const TransportEvent *event, uint64_t now_u
         LinkStatus status;
 
         link->session_present = event->session_present;
+        (void)snprintf(link->tls_version, sizeof(link->tls_version), "%.15s", event->detail);
         link->online_at_usec = now_usec;
         link->watch_at_usec = now_usec + silence_limit_usec(link);
         link->n_roots_failed = 0;

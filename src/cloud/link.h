@@ -38,6 +38,7 @@ typedef struct LinkSource {
          */
         int (*get)(void *userdata, Reason previous, Credentials *ret);
         void *userdata;
+        bool connects; /* asking for them takes a CONNECT, too, which the cloud counts */
 } LinkSource;
 
 /* All of it is borrowed and must outlive the link. */
