@@ -14,6 +14,7 @@
 
 #include "cloud/paho-socket.h"
 #include "cloud/target.h"
+#include "cloud/tls-version.h"
 
 #define SLOTS_PER_CHUNK 64U
 
@@ -151,11 +152,15 @@ void attempt_push(const Attempt *attempt, TransportEvent event) {
 
 static void on_connected(void *context, MQTTAsync_successData *data) {
         Attempt *a = context;
+        TransportEvent event = {
+                        .kind = TRANSPORT_CONNECTED,
+                        .session_present = data && data->alt.connect.sessionPresent,
+        };
 
+        if (a->target.tls)
+                (void)snprintf(event.detail, sizeof(event.detail), "%s", tls_version_last());
         atomic_store(&a->online, true);
-        attempt_push(a,
-                     (TransportEvent){.kind = TRANSPORT_CONNECTED,
-                                      .session_present = data && data->alt.connect.sessionPresent});
+        attempt_push(a, event);
 }
 
 static void on_connect_failed(void *context, MQTTAsync_failureData *data) {

@@ -29,7 +29,8 @@ typedef struct LinkStatus {
         const char *host; /* of the last attempt; NULL before the first */
         uint16_t port;
         bool tls;
-        const char *root_file; /* trusted in the last attempt; NULL without TLS */
+        const char *tls_version; /* while online with TLS; else empty or NULL */
+        const char *root_file;   /* trusted in the last attempt; NULL without TLS */
         bool session_present;
         Reason reason;       /* why it is not online, or was not before; REASON_NONE at first */
         const char *detail;  /* more words on the reason; may be empty */

@@ -22,7 +22,7 @@ static struct {
         unsigned user_timeout_msec;
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
-static bool is_library_thread(void) {
+bool paho_socket_is_library_thread(void) {
         char name[16] = "";
 
         return prctl(PR_GET_NAME, name) == 0 && strncmp(name, "MQTTAsync", 9) == 0;
@@ -63,7 +63,7 @@ static void prepare(int fd) {
 __attribute__((__visibility__("default"))) int connect(int fd,
                                                        __CONST_SOCKADDR_ARG address,
                                                        socklen_t size) {
-        if (is_library_thread() && is_tcp(fd))
+        if (paho_socket_is_library_thread() && is_tcp(fd))
                 prepare(fd);
         return (int)syscall(SYS_connect, fd, address.__sockaddr__, size);
 }
