@@ -38,10 +38,12 @@ struct RunningCommand {
         char last[MESSAGE_MAX];
 };
 
-/* With all that it has started: it leads a process group. */
+/* With all that it has started: it leads a process group, unless it has moved to another. */
 static void kill_program(const RunningCommand *command) {
-        if (!command->exited)
-                (void)kill(-command->pid, SIGKILL);
+        if (command->exited)
+                return;
+        (void)kill(-command->pid, SIGKILL);
+        (void)kill(command->pid, SIGKILL);
 }
 
 RunningCommand *command_free(RunningCommand *command) {

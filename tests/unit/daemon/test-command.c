@@ -316,6 +316,25 @@ static void test_free_ends_it(void) {
         tear_down(&w);
 }
 
+static void test_free_ends_also_one_that_left_its_group(void) {
+        uint64_t began = clock_now_usec();
+        int fds[2];
+        World w;
+
+        make_pipe(fds);
+        start(&w,
+              "exec python3 -c 'import os, time; os.setpgid(0, os.getpgid(os.getppid())); "
+              "print(flush=True); time.sleep(20)'",
+              "", LONG_USEC);
+        CHECK_INT(close(fds[1]), 0);
+        CHECK(sd_event_run(w.event, LONG_USEC) > 0); /* it has moved, and says so */
+        w.command = command_free(w.command);
+        check_all_gone(fds[0]);
+        CHECK_INT(close(fds[0]), 0);
+        CHECK(clock_now_usec() - began < 10 * USEC_PER_SEC);
+        tear_down(&w);
+}
+
 /* No program */
 
 static int start_error(const char *program) {
@@ -372,5 +391,6 @@ TEST_MAIN(TEST(test_hands_on_what_it_wrote),
           TEST(test_time_limit_when_only_a_child_holds_the_output),
           TEST(test_time_limit_is_told_once),
           TEST(test_free_ends_it),
+          TEST(test_free_ends_also_one_that_left_its_group),
           TEST(test_programs_that_cannot_be_started),
           TEST(test_no_arguments_no_files_no_signals))
