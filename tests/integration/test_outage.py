@@ -184,6 +184,7 @@ def test_status_counts_what_happened(daemon, generous):
     client.subscribe(DOWN)
     generous.publish(DOWN, b"y")
     client.message()
+    generous.wait_event("puback")  # or it comes again
     generous.set(connack=3, connack_count=1)
     generous.cut()
     client.state("offline", reason="refused-unavailable", seconds=20)
