@@ -11,6 +11,7 @@
 static bool starved;
 
 /* In front of libc's: no memory when the test says so. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc names are reserved */
 void *reallocarray(void *p, size_t n, size_t size) {
         if (starved) {
                 errno = ENOMEM;
