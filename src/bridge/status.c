@@ -86,6 +86,8 @@ static void add_cloud(Facts *facts, const StatusSource *source, StatusTexts *tex
                                (unsigned)link->port);
                 add_string(facts, "endpoint", texts->endpoint);
                 add_bool(facts, "tls", link->tls);
+                if (link->tls_version && link->tls_version[0])
+                        add_string(facts, "tls_version", link->tls_version);
         }
         if (source->root_days != INT_MIN)
                 facts->facts[facts->n++] = (LocalFact){.name = "root_days",

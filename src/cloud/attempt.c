@@ -14,6 +14,7 @@
 
 #include "cloud/paho-socket.h"
 #include "cloud/target.h"
+#include "cloud/tls-version.h"
 
 #define SLOTS_PER_CHUNK 64U
 
@@ -151,11 +152,15 @@ void attempt_push(const Attempt *attempt, TransportEvent event) {
 
 static void on_connected(void *context, MQTTAsync_successData *data) {
         Attempt *a = context;
+        TransportEvent event = {
+                        .kind = TRANSPORT_CONNECTED,
+                        .session_present = data && data->alt.connect.sessionPresent,
+        };
 
+        if (a->target.tls)
+                (void)snprintf(event.detail, sizeof(event.detail), "%s", tls_version_last());
         atomic_store(&a->online, true);
-        attempt_push(a,
-                     (TransportEvent){.kind = TRANSPORT_CONNECTED,
-                                      .session_present = data && data->alt.connect.sessionPresent});
+        attempt_push(a, event);
 }
 
 static void on_connect_failed(void *context, MQTTAsync_failureData *data) {
@@ -210,13 +215,12 @@ static void on_published(void *context, MQTTAsync_successData *data) {
         slot_give(slot);
 }
 
+/* The connection has ended, or must: only the next one can settle what became of the message. The
+ * loop hears of the end, and why, and not first that some message failed. */
 static void on_unpublished(void *context, MQTTAsync_failureData *data) {
-        Slot *slot = context;
-
         (void)data;
-        attempt_push(slot->attempt,
-                     (TransportEvent){.kind = TRANSPORT_UNPUBLISHED, .token = slot->token});
-        slot_give(slot);
+        paho_socket_cut();
+        slot_give(context);
 }
 
 static void on_subscribed(void *context, MQTTAsync_successData *data) {

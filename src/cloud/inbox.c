@@ -9,6 +9,11 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+/* Places kept for the end of an attempt or connection: of these the loop must hear, whatever there
+ * is of memory, or nobody would try again. There are few before the loop reads them. */
+#define SPARE     4U
+#define BATCH_MIN 64U
+
 typedef struct Batch {
         TransportEvent *events;
         size_t n, size;
@@ -30,6 +35,17 @@ struct Inbox {
         bool shut;
 };
 
+static int batch_grow(Batch *batch) {
+        size_t size = batch->size ? batch->size * 2 : BATCH_MIN;
+        TransportEvent *events = reallocarray(batch->events, size, sizeof(*events));
+
+        if (!events)
+                return -ENOMEM;
+        batch->events = events;
+        batch->size = size;
+        return 0;
+}
+
 int inbox_new(Inbox **ret, size_t max_messages, size_t max_bytes) {
         _cleanup_(freep) Inbox *inbox = calloc(1, sizeof(*inbox));
 
@@ -40,6 +56,11 @@ int inbox_new(Inbox **ret, size_t max_messages, size_t max_bytes) {
         inbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (inbox->fd < 0)
                 return -errno;
+        if (batch_grow(&inbox->reading) < 0 || batch_grow(&inbox->writing) < 0) {
+                free(inbox->reading.events);
+                (void)close(inbox->fd);
+                return -ENOMEM;
+        }
         (void)pthread_mutex_init(&inbox->lock, NULL);
         (void)pthread_cond_init(&inbox->room, NULL);
         *ret = TAKE_PTR(inbox);
@@ -77,15 +98,17 @@ static bool is_full(const Inbox *inbox, const TransportEvent *event) {
                (inbox->n_messages > 0 && inbox->n_bytes + event_bytes(event) > inbox->max_bytes);
 }
 
-static int batch_append(Batch *batch, const TransportEvent *event) {
-        if (batch->n == batch->size) {
-                size_t size = batch->size ? batch->size * 2 : 64;
-                TransportEvent *events = reallocarray(batch->events, size, sizeof(*events));
+static bool is_end(const TransportEvent *event) {
+        return event->kind == TRANSPORT_FAILED || event->kind == TRANSPORT_LOST ||
+               event->kind == TRANSPORT_CLOSED;
+}
 
-                if (!events)
-                        return -ENOMEM;
-                batch->events = events;
-                batch->size = size;
+static int batch_append(Batch *batch, const TransportEvent *event) {
+        if (batch->n + (is_end(event) ? 0 : SPARE) >= batch->size) {
+                int r = batch_grow(batch);
+
+                if (r < 0)
+                        return r;
         }
         batch->events[batch->n++] = *event;
         return 0;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cloud/link.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -52,7 +51,7 @@ void link_log_online(LinkLog *log, const LinkStatus *status, const char *client_
         if (log->n_silent > 0)
                 (void)snprintf(repeats, sizeof(repeats), ", after %u more attempts that failed",
                                log->n_silent);
-        *log = (LinkLog){.reason = REASON_NONE};
+        *log = (LinkLog){0};
         log_event(LOG_EVENT_ONLINE, fields, n,
                   "Online at %s:%u over %s as \"%.*s\"; the server %s%s", status->host,
                   (unsigned)status->port, status->tls ? "TLS" : "plain TCP", (int)id_size,
@@ -100,11 +99,34 @@ static LogEvent event_of(const LinkStatus *status, bool was_online) {
         }
 }
 
-static bool is_repeat(LinkLog *log, Reason reason, uint64_t now_usec) {
-        if (reason != log->reason || now_usec - log->logged_at_usec >= REPEAT_USEC)
-                return false;
-        log->n_silent++;
-        return true;
+/* FNV-1a: told faults are only compared. */
+static uint32_t hash(const char *text) {
+        uint32_t h = 2166136261U;
+
+        for (; *text; text++)
+                h = (h ^ (unsigned char)*text) * 16777619U;
+        return h;
+}
+
+/* Whether this fault has been told of lately. If not, it counts as told from now on. */
+static bool is_repeat(LinkLog *log, Reason reason, const char *detail, uint64_t now_usec) {
+        LinkFault fault = {.reason = reason, .detail = hash(detail), .told_usec = now_usec};
+        LinkFault *oldest = &log->faults[0];
+
+        for (size_t i = 0; i < LINK_FAULTS_MAX; i++) {
+                LinkFault *known = &log->faults[i];
+
+                if (known->reason == fault.reason && known->detail == fault.detail) {
+                        if (now_usec - known->told_usec < REPEAT_USEC)
+                                return true;
+                        oldest = known;
+                        break;
+                }
+                if (known->told_usec < oldest->told_usec)
+                        oldest = known;
+        }
+        *oldest = fault;
+        return false;
 }
 
 /* Without credentials, nobody has tried to connect. */
@@ -131,7 +153,8 @@ void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint6
         Numbers numbers;
         size_t n = fields_of(status, wait_sec, &numbers, fields);
 
-        if (!was_online && is_repeat(log, status->reason, now_usec)) {
+        if (is_repeat(log, status->reason, status->detail, now_usec) && !was_online) {
+                log->n_silent++;
                 log_debug("Attempt failed again: %s", reason_word(status->reason));
                 return;
         }
@@ -139,7 +162,7 @@ void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint6
                 (void)snprintf(repeats, sizeof(repeats),
                                " %u more attempts have failed since the last entry.",
                                log->n_silent);
-        *log = (LinkLog){.reason = status->reason, .logged_at_usec = now_usec};
+        log->n_silent = 0;
         log_event(event_of(status, was_online), fields, n,
                   "%s: %s%s%s%s. %s%sTrying again in %" PRIu64 " s.%s",
                   what_ended(status, was_online, what, sizeof(what)), reason_phrase(status->reason),

@@ -11,21 +11,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cloud/reason.h"
+#include "cloud/link-status.h"
 
-struct LinkStatus;
+/* A fault that was told of. */
+typedef struct LinkFault {
+        Reason reason;
+        uint32_t detail; /* a hash of it */
+        uint64_t told_usec;
+} LinkFault;
+
+/* Faults may take turns, as when two roots fail for reasons of their own: so a few are remembered.
+ */
+#define LINK_FAULTS_MAX 4U
 
 typedef struct LinkLog {
-        Reason reason; /* of the last entry about an attempt that failed */
-        uint64_t logged_at_usec;
-        unsigned n_silent; /* the same again since then */
+        LinkFault faults[LINK_FAULTS_MAX]; /* since it was online last */
+        unsigned n_silent;                 /* failures that were not told of */
 } LinkLog;
 
-void link_log_attempt(const struct LinkStatus *status);
-void link_log_online(LinkLog *log, const struct LinkStatus *status, const char *client_id);
+void link_log_attempt(const LinkStatus *status);
+void link_log_online(LinkLog *log, const LinkStatus *status, const char *client_id);
 
 /* The end of an attempt, or of a connection when @was_online. */
-void link_log_end(LinkLog *log,
-                  const struct LinkStatus *status,
-                  bool was_online,
-                  uint64_t now_usec);
+void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint64_t now_usec);

@@ -52,6 +52,7 @@ struct Link {
         uint16_t port; /* of this attempt: the root's or the credentials' */
         uint64_t epoch;
         bool session_present;
+        char tls_version[16];
         uint64_t online_at_usec, watch_at_usec;
 
         /* trying again */
@@ -69,16 +70,6 @@ struct Link {
 
         LinkLog log;
 };
-
-const char *link_state_to_string(LinkState state) {
-        static const char *const words[_LINK_STATE_MAX] = {
-                        [LINK_OFFLINE] = "offline", [LINK_CONNECTING] = "connecting",
-                        [LINK_ONLINE] = "online",   [LINK_STOPPING] = "stopping",
-                        [LINK_STOPPED] = "stopped",
-        };
-
-        return state < _LINK_STATE_MAX ? words[state] : NULL;
-}
 
 int link_new(Link **ret,
              Transport *take_transport,
@@ -139,6 +130,7 @@ void link_status(const Link *link, LinkStatus *ret) {
                         .last_refusal = link->last_refusal,
                         .last_refusal_wall_msec = link->last_refusal_wall_msec,
                         .last_refusal_detail = link->last_refusal_detail,
+                        .tls_version = link->state == LINK_ONLINE ? link->tls_version : "",
                         .session_present = link->session_present,
                         .reason = link->reason,
                         .detail = link->detail,
@@ -193,7 +185,7 @@ static bool try_next_root(Link *link, Reason reason) {
 static void schedule(Link *link, Reason reason, uint64_t now_usec) {
         ReasonClass class = reason_class(reason);
         /* The next root is tried at once; only a whole round of them is a failure that counts. */
-        uint64_t wait, delay = link->config->network.min_usec;
+        uint64_t wait, delay = 0;
 
         if (!try_next_root(link, reason)) {
                 if (class != link->delay_class)
@@ -301,9 +293,11 @@ static void attempt(Link *link, uint64_t now_usec) {
         r = source->get(source->userdata, link->reason, &credentials);
         if (r > 0)
                 use_credentials(link, &credentials, now_usec);
-        else if (r == 0)
+        else if (r == 0) {
                 link->awaiting = true;
-        else
+                if (source->connects)
+                        (void)rate_take(&link->connects, now_usec);
+        } else
                 go_offline(link, REASON_INTERNAL,
                            r == -ENOMEM ? "out of memory" : "no credentials could be made",
                            now_usec);
@@ -315,10 +309,20 @@ bool link_awaits(const Link *link) {
 }
 
 void link_offer(Link *link, Credentials *take, uint64_t now_usec) {
+        uint64_t wait = rate_wait_usec(&link->connects, now_usec);
+
         if (!link->awaiting)
                 return; /* stopped meanwhile */
         link->awaiting = false;
-        use_credentials(link, take, now_usec);
+        if (wait == 0) {
+                use_credentials(link, take, now_usec);
+                return;
+        }
+        /* Getting them has used the budget up. The source is asked again then: these would age. */
+        credentials_done(take);
+        link->state = LINK_OFFLINE;
+        link->retry_at_usec = now_usec + wait;
+        link->handler->changed(link->userdata);
 }
 
 void link_deny(Link *link, Reason reason, const char *detail, uint64_t now_usec) {
@@ -370,6 +374,7 @@ static void on_connected(Link *link, const TransportEvent *event, uint64_t now_u
         LinkStatus status;
 
         link->session_present = event->session_present;
+        (void)snprintf(link->tls_version, sizeof(link->tls_version), "%.15s", event->detail);
         link->online_at_usec = now_usec;
         link->watch_at_usec = now_usec + silence_limit_usec(link);
         link->n_roots_failed = 0;

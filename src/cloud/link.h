@@ -15,23 +15,12 @@
 #include <stdint.h>
 
 #include "auth/credentials.h"
+#include "cloud/link-status.h"
 #include "cloud/transport.h"
 #include "util/backoff.h"
 #include "util/macro.h"
 
 typedef struct Link Link;
-typedef struct LinkStatus LinkStatus;
-
-typedef enum LinkState {
-        LINK_OFFLINE,    /* waiting for the next attempt */
-        LINK_CONNECTING, /* an attempt is under way */
-        LINK_ONLINE,
-        LINK_STOPPING, /* disconnecting for good */
-        LINK_STOPPED,
-        _LINK_STATE_MAX,
-} LinkState;
-
-const char *link_state_to_string(LinkState state);
 
 /* A root to trust, and the port where the server's certificate comes from it (0: the endpoint's).
  */
@@ -49,6 +38,7 @@ typedef struct LinkSource {
          */
         int (*get)(void *userdata, Reason previous, Credentials *ret);
         void *userdata;
+        bool connects; /* asking for them takes a CONNECT, too, which the cloud counts */
 } LinkSource;
 
 /* All of it is borrowed and must outlive the link. */
@@ -73,24 +63,6 @@ typedef struct LinkHandler {
         void (*unsubscribed)(void *userdata, uint64_t token);
         void (*message)(void *userdata, Message *message); /* borrowed */
 } LinkHandler;
-
-struct LinkStatus {
-        LinkState state;
-        uint64_t since_wall_msec;
-        const char *host; /* of the last attempt; NULL before the first */
-        uint16_t port;
-        bool tls;
-        const char *root_file; /* trusted in the last attempt; NULL without TLS */
-        bool session_present;
-        Reason reason;       /* why it is not online, or was not before; REASON_NONE at first */
-        const char *detail;  /* more words on the reason; may be empty */
-        Reason last_refusal; /* the last CONNACK that was not 0; REASON_NONE if none */
-        uint64_t last_refusal_wall_msec;
-        const char *last_refusal_detail;
-        uint64_t retry_at_usec; /* monotonic; while LINK_OFFLINE */
-        unsigned n_failures;    /* in a row */
-        uint64_t n_connects;    /* CONNECTs since start */
-};
 
 /* @random gives 32 random bits. Takes the transport on success. */
 _warn_unused_ int link_new(Link **ret,

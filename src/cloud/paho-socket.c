@@ -26,7 +26,7 @@ static struct {
         unsigned user_timeout_msec;
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
-static bool is_library_thread(void) {
+bool paho_socket_is_library_thread(void) {
         char name[16] = "";
 
         return prctl(PR_GET_NAME, name) == 0 && strncmp(name, "MQTTAsync", 9) == 0;
@@ -51,6 +51,8 @@ static void prepare(int fd) {
         const int on = 1, size = SEND_BUFFER_BYTES;
 
         (void)pthread_mutex_lock(&shared.lock);
+        /* The library leaves its socket open for programs that we start. */
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
         /* These are improvements only: without them the connection works as the library made it. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
@@ -66,7 +68,7 @@ static void prepare(int fd) {
 __attribute__((__visibility__("default"))) int connect(int fd,
                                                        __CONST_SOCKADDR_ARG address,
                                                        socklen_t size) {
-        if (is_library_thread() && is_tcp(fd))
+        if (paho_socket_is_library_thread() && is_tcp(fd))
                 prepare(fd);
         return (int)syscall(SYS_connect, fd, address.__sockaddr__, size);
 }

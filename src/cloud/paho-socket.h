@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whether the calling thread is one of the library's. */
+bool paho_socket_is_library_thread(void);
+
 /* Unacknowledged data ends connections made from now on after this time. 0: the system's default.
  */
 void paho_socket_set_user_timeout(unsigned msec);

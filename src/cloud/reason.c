@@ -82,13 +82,14 @@ static const ReasonInfo table[_REASON_MAX] = {
                 [REASON_REFUSED_CREDENTIALS] =
                                 {"refused-credentials", REASON_CLASS_REFUSED,
                                  "user name or password is wrong (CONNACK 4)",
-                                 "Compare identity.product_key, device_name and the device secret with the "
-                                 "console; 'iotlinkctl sign --explain' shows how the password was made"},
+                                 "Compare the identity in the configuration (its names, ids, and the device "
+                                 "secret, AccessKey secret, token or password) with the console; "
+                                 "'iotlinkctl sign --explain' shows how the password was made"},
                 [REASON_REFUSED_NOT_AUTHORIZED] =
                                 {"refused-not-authorized", REASON_CLASS_REFUSED,
                                  "this identity is not authorized (CONNACK 5)",
-                                 "Check that the device exists in this region or instance and is enabled, and that "
-                                 "the device secret is its own"},
+                                 "Check that the device exists in this region or instance and is enabled, and "
+                                 "that its secret, token or password is its own"},
                 [REASON_REFUSED_OTHER] =
                                 {"refused-other", REASON_CLASS_REFUSED,
                                  "the server refused with a code that MQTT 3.1.1 does not define",

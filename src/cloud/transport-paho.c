@@ -30,6 +30,9 @@ typedef struct TransportPaho {
         Inbox *inbox;
         Commands commands;
         pthread_t thread;
+        pthread_mutex_t end_lock; /* for ended: pthread_clockjoin_np() is lost on ThreadSanitizer */
+        pthread_cond_t end;
+        bool ended;
         uint64_t last_epoch;    /* loop thread */
         Attempt *attempt;       /* cloud thread */
         uint64_t deadline_usec; /* cloud thread: when the attempt must be online */
@@ -188,6 +191,11 @@ static void *cloud_thread(void *userdata) {
                 command_done(&command);
         } while (kind != COMMAND_QUIT);
         t->attempt = attempt_free(t->attempt);
+
+        (void)pthread_mutex_lock(&t->end_lock);
+        t->ended = true;
+        (void)pthread_cond_signal(&t->end);
+        (void)pthread_mutex_unlock(&t->end_lock);
         return NULL;
 }
 
@@ -269,18 +277,33 @@ static int op_next(Transport *base, TransportEvent *ret_event) {
         return inbox_next(from_base(base)->inbox, ret_event);
 }
 
+static bool wait_for_end(TransportPaho *t) {
+        struct timespec until;
+        bool ended;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += JOIN_SEC;
+        (void)pthread_mutex_lock(&t->end_lock);
+        while (!t->ended &&
+               pthread_cond_clockwait(&t->end, &t->end_lock, CLOCK_MONOTONIC, &until) == 0)
+                ;
+        ended = t->ended;
+        (void)pthread_mutex_unlock(&t->end_lock);
+        return ended;
+}
+
 static Transport *op_free(Transport *base) {
         TransportPaho *t = from_base(base);
         const Command quit = {.kind = COMMAND_QUIT};
-        struct timespec until;
 
         inbox_shut(t->inbox);
         commands_post(&t->commands, &quit);
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += JOIN_SEC;
-        if (pthread_clockjoin_np(t->thread, NULL, CLOCK_MONOTONIC, &until) != 0)
+        if (!wait_for_end(t))
                 /* Stuck in DNS with the library's lock: leave it all to the end of the process. */
                 return NULL;
+        (void)pthread_join(t->thread, NULL);
+        (void)pthread_cond_destroy(&t->end);
+        (void)pthread_mutex_destroy(&t->end_lock);
         commands_done(&t->commands);
         (void)inbox_free(t->inbox);
         free(t);
@@ -307,6 +330,8 @@ int transport_paho_new(Transport **ret) {
                 return -ENOMEM;
         t->base.ops = &ops;
         t->deadline_usec = USEC_INFINITY;
+        (void)pthread_mutex_init(&t->end_lock, NULL);
+        (void)pthread_cond_init(&t->end, NULL);
         r = inbox_new(&t->inbox, INBOX_MESSAGES, INBOX_BYTES);
         if (r < 0)
                 return r;

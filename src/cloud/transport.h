@@ -34,7 +34,7 @@ typedef struct TransportTarget {
 } TransportTarget;
 
 typedef enum TransportEventKind {
-        TRANSPORT_CONNECTED,    /* session_present */
+        TRANSPORT_CONNECTED,    /* session_present; detail: the version of TLS */
         TRANSPORT_FAILED,       /* the attempt ended: reason, code, detail */
         TRANSPORT_LOST,         /* the connection ended: reason, detail */
         TRANSPORT_CLOSED,       /* close() is done */

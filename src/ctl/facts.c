@@ -30,6 +30,7 @@ static const Fact *fact_find(const char *name) {
                         {"keepalive", FACT_DURATION, NULL},
                         {"root_days", FACT_DAYS, "root expires in"},
                         {"tls", FACT_PLAIN, "TLS"},
+                        {"tls_version", FACT_PLAIN, "TLS version"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(facts); i++)

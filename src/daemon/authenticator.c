@@ -546,5 +546,13 @@ static int get(void *userdata, Reason previous, Credentials *ret) {
 }
 
 LinkSource authenticator_source(Authenticator *authenticator) {
-        return (LinkSource){.get = get, .userdata = authenticator};
+        const Settings *settings = authenticator->settings;
+
+        return (LinkSource){
+                        .get = get,
+                        .userdata = authenticator,
+                        .connects = settings->identity.mode == AUTH_REGISTER_FREE ||
+                                    (settings->identity.mode == AUTH_REGISTER &&
+                                     settings->auth_via_mqtt),
+        };
 }

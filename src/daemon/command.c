@@ -38,10 +38,12 @@ struct RunningCommand {
         char last[MESSAGE_MAX];
 };
 
-/* With all that it has started: it leads a process group. */
+/* With all that it has started: it leads a process group, unless it has moved to another. */
 static void kill_program(const RunningCommand *command) {
-        if (!command->exited)
-                (void)kill(-command->pid, SIGKILL);
+        if (command->exited)
+                return;
+        (void)kill(-command->pid, SIGKILL);
+        (void)kill(command->pid, SIGKILL);
 }
 
 RunningCommand *command_free(RunningCommand *command) {
@@ -195,7 +197,9 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
         (void)source;
         (void)usec;
         command->timed_out = true;
-        command->output_ended = true; /* a grandchild may hold the pipe open for ever */
+        /* A grandchild may hold the pipe open for ever; its end is not heard after this. */
+        command->output_source = sd_event_source_disable_unref(command->output_source);
+        command->output_ended = true;
         kill_program(command);
         finish_if_over(command);
         return 0;

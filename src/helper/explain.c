@@ -85,16 +85,13 @@ static const Explanation connack_other = {
                 "Check that cloud.endpoint is an MQTT 3.1.1 broker"};
 
 static const Row statuses[] = {
-                {401,
-                 {RESULT_REFUSED, "the web server wants a login",
-                  "Check the URL of the authentication service"}},
+                {401, {RESULT_REFUSED, "the web server wants a login", "Check cloud.auth_url"}},
                 {403,
                  {RESULT_REFUSED, "the web server forbids access",
-                  "Check the URL of the authentication service and what a firewall or proxy "
-                  "permits"}},
+                  "Check cloud.auth_url and what a firewall or proxy permits"}},
                 {404,
                  {RESULT_REFUSED, "there is no authentication service at this URL",
-                  "Check cloud.region and the URL of the authentication service"}},
+                  "Check cloud.region and cloud.auth_url"}},
                 {408, {RESULT_TEMPORARY, "the web server gave up waiting", "This passes"}},
                 {429,
                  {RESULT_TEMPORARY, "too many requests",
@@ -102,19 +99,19 @@ static const Row statuses[] = {
 };
 static const Explanation status_redirect = {
                 RESULT_REFUSED, "the web server redirects elsewhere, which is not followed",
-                "Check the URL of the authentication service"};
+                "Check cloud.auth_url"};
 static const Explanation status_server = {RESULT_TEMPORARY, "the web server has an error",
                                           "This passes; if it stays, look at the cloud's status "
                                           "page"};
 static const Explanation status_other = {RESULT_REFUSED, "the web server refused the request",
-                                         "Check the URL of the authentication service"};
+                                         "Check cloud.auth_url"};
 
 static const Explanation transfers[_HTTPS_E_MAX] = {
                 [HTTPS_E_URL] = {RESULT_REFUSED, "this is no URL with https://",
-                                 "Correct the URL of the authentication service"},
+                                 "Correct cloud.auth_url"},
                 [HTTPS_E_DNS] = {RESULT_TEMPORARY, "the host name could not be resolved",
-                                 "Check cloud.region and cloud.endpoint for a typing error, then "
-                                 "the network and /etc/resolv.conf"},
+                                 "Check cloud.region, cloud.endpoint and cloud.auth_url for a "
+                                 "typing error, then the network and /etc/resolv.conf"},
                 [HTTPS_E_CONNECT] = {RESULT_TEMPORARY, "no TCP connection could be made",
                                      "Check the port, the network, firewalls, and "
                                      "https_proxy where it is set"},
@@ -122,13 +119,15 @@ static const Explanation transfers[_HTTPS_E_MAX] = {
                                      "Check the network; a firewall may swallow packets"},
                 [HTTPS_E_PROXY] = {RESULT_TEMPORARY, "the proxy refused or does not answer",
                                    "Check https_proxy and no_proxy in the service's environment"},
-                [HTTPS_E_ROOT_FILE] = {RESULT_REFUSED, "the file of root certificates is unusable",
-                                       "Check that it exists, may be read and is PEM"},
+                [HTTPS_E_ROOT_FILE] =
+                                {RESULT_REFUSED, "the file of root certificates is unusable",
+                                 "Check that what cloud.auth_root names (over MQTT: cloud.tls.roots) "
+                                 "exists, may be read and is PEM"},
                 [HTTPS_E_UNTRUSTED] =
                                 {RESULT_REFUSED,
                                  "the server's certificate comes from a root that is not trusted here",
-                                 "Check the configured root; if it is right, someone may be "
-                                 "intercepting the connection"},
+                                 "Check cloud.auth_root (over MQTT: cloud.tls.roots); if it is "
+                                 "right, someone may be intercepting the connection"},
                 [HTTPS_E_EXPIRED] = {RESULT_REFUSED, "the server's certificate has expired",
                                      "Check this machine's clock first; if it is right, the "
                                      "server's owner must renew the certificate"},
@@ -145,13 +144,14 @@ static const Explanation transfers[_HTTPS_E_MAX] = {
                 [HTTPS_E_NOT_HTTP] = {RESULT_TEMPORARY,
                                       "the server answers with something else than "
                                       "HTTP",
-                                      "Check the URL of the authentication service"},
-                [HTTPS_E_TOO_LARGE] = {RESULT_TEMPORARY, "the answer is too large to be one",
-                                       "Check that the URL is that of the authentication service"},
+                                      "Check cloud.auth_url"},
+                [HTTPS_E_TOO_LARGE] =
+                                {RESULT_TEMPORARY, "the answer is too large to be one",
+                                 "Check that cloud.auth_url is that of the authentication service"},
                 [HTTPS_E_CUT] = {RESULT_TEMPORARY, "the connection ended before the answer did",
                                  "Nothing to do unless it repeats"},
                 [HTTPS_E_OTHER] = {RESULT_TEMPORARY, "the request failed",
-                                   "Check the network and the URL of the authentication service"},
+                                   "Check the network and cloud.auth_url"},
 };
 
 static const Explanation *find(const Row *rows,

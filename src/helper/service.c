@@ -15,13 +15,12 @@
 
 static const Explanation not_json = {
                 RESULT_TEMPORARY, "the answer is not what the authentication service sends",
-                "Check the URL of the authentication service; a captive portal or proxy may be in "
-                "the way"};
+                "Check cloud.auth_url; a captive portal or proxy may be in the way"};
 static const Explanation incomplete = {
                 RESULT_TEMPORARY, "the service said yes, but its answer lacks what was asked for",
                 "If it repeats, report it to the cloud's support"};
 static const Explanation nowhere = {RESULT_REFUSED, "nothing says where it is",
-                                    "Set cloud.region, or the URL of the authentication service"};
+                                    "Set cloud.region or cloud.auth_url"};
 
 /* How messages call the service: by its host, or as configured. The caller frees @ret. */
 static int service_name(const Request *request, char **ret) {

@@ -49,15 +49,18 @@ static const json_t *member(const json_t *line, const char *name) {
         return json_is_null(value) ? NULL : value;
 }
 
-/* A string without U+0000; NULL if absent. */
-static int member_string(const json_t *line, const char *name, const char **ret, Request *request) {
+/* A string without U+0000, which makes it @nul_error; NULL if absent. */
+static int member_string(const json_t *line,
+                         const char *name,
+                         LocalError nul_error,
+                         const char **ret,
+                         Request *request) {
         const json_t *value = member(line, name);
 
         if (value && !json_is_string(value))
                 return refuse(request, LOCAL_ERROR_BAD_REQUEST, "%s must be a string", name);
         if (value && strlen(json_string_value(value)) != json_string_length(value))
-                return refuse(request, LOCAL_ERROR_BAD_REQUEST, "%s contains the character U+0000",
-                              name);
+                return refuse(request, nul_error, "%s contains the character U+0000", name);
         *ret = json_string_value(value);
         return 0;
 }
@@ -140,7 +143,8 @@ static int decode_hello(JsonCodec *codec, Request *request) {
         int r;
 
         request->kind = REQUEST_HELLO;
-        r = member_string(codec->line, "client", &request->client, request);
+        r = member_string(codec->line, "client", LOCAL_ERROR_BAD_REQUEST, &request->client,
+                          request);
         if (r != 0 || !request->client)
                 return r;
         size = strspn(request->client,
@@ -209,6 +213,10 @@ static int decode_message(JsonCodec *codec, const char *topic, Request *request)
         if (message_new(&codec->message, topic, payload, size, request->qos) < 0)
                 return refuse_memory(request);
         request->message = codec->message;
+        /* Until the next request comes, which a pause may put off, the message is enough: the line
+         * can be many times as large, and nobody counts it. */
+        json_decref(codec->line);
+        codec->line = NULL;
         return 0;
 }
 
@@ -221,7 +229,7 @@ static int decode_wait(const json_t *line, Request *request) {
         const char *word = NULL;
         int r;
 
-        r = member_string(line, "wait", &word, request);
+        r = member_string(line, "wait", LOCAL_ERROR_BAD_REQUEST, &word, request);
         if (r != 0 || !word)
                 return r;
         for (size_t i = LOCAL_WAIT_SENT; i < ARRAY_SIZE(words); i++)
@@ -245,7 +253,7 @@ static int decode_publish(JsonCodec *codec, Request *request) {
         int r;
 
         request->kind = REQUEST_PUBLISH;
-        r = member_string(codec->line, "topic", &topic, request);
+        r = member_string(codec->line, "topic", LOCAL_ERROR_BAD_TOPIC, &topic, request);
         if (r == 0 && !topic)
                 r = refuse(request, LOCAL_ERROR_BAD_REQUEST, "pub needs a topic");
         if (r == 0)
@@ -274,7 +282,7 @@ static int decode_filter(JsonCodec *codec, const char *op, Request *request) {
         const char *problem;
         int r;
 
-        r = member_string(codec->line, "filter", &request->filter, request);
+        r = member_string(codec->line, "filter", LOCAL_ERROR_BAD_TOPIC, &request->filter, request);
         if (r != 0)
                 return r;
         if (!request->filter)
@@ -343,7 +351,7 @@ static int decode_op(JsonCodec *codec, Request *request) {
 
         r = member_id(codec->line, request);
         if (r == 0)
-                r = member_string(codec->line, "op", &op, request);
+                r = member_string(codec->line, "op", LOCAL_ERROR_BAD_REQUEST, &op, request);
         if (r != 0)
                 return r;
         if (!op)

@@ -14,6 +14,14 @@ def test_goes_online_over_tls(world, cloud):
     assert daemon.status()["state"] == "online"
 
 
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_status_tells_the_version_of_tls(world, cloud, version):
+    cloud.set(tls_min=version[4:], tls_max=version[4:])
+    daemon = world.device(cloud, tls=True).start()
+    daemon.wait_online()
+    assert daemon.status()["tls_version"] == version
+
+
 def test_goes_online_over_tcp_when_asked(world, cloud):
     daemon = world.device(cloud, tls=False).start()
     assert cloud.wait_event("open")["transport"] == "tcp"

@@ -140,7 +140,7 @@ def test_oversized_answer_is_not_swallowed_however_its_length_is_told(world, gen
 def test_redirect_is_not_followed(world, generous):
     generous.set(http_answer="redirect")
     daemon = modes.https(world, generous).start()
-    modes.expect_denied(world, daemon, "auth-refused", "redirects elsewhere", "URL")
+    modes.expect_denied(world, daemon, "auth-refused", "redirects elsewhere", "cloud.auth_url")
     assert len(generous.events("http-request")) == 1
 
 

@@ -116,6 +116,7 @@ def test_new_token_of_the_file_is_used_to_connect_again(world, cloud):
     cloud.revoke_token(FIRST)
     write_tokens(world, "RW|" + SECOND)
     daemon.wait_log("it was revoked")
+    daemon.wait_log("Lost the connection")
     modes.works(daemon, cloud, MQ_UP, MQ_DOWN)
 
 

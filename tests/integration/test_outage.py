@@ -27,6 +27,19 @@ def test_comes_back_after_a_cut(daemon, generous, reset):
     generous.wait_event("connack", code=0, after=first)
 
 
+@pytest.mark.parametrize("reset", [False, True], ids=["fin", "rst"])
+def test_says_why_also_with_messages_in_flight(daemon, generous, reset):
+    watcher = daemon.client()
+    watcher.watch()
+    generous.set(puback="none")
+    client = daemon.client()
+    for number in range(20):
+        client.say(op="pub", id=number, topic=UP, payload="x", qos=1)
+    generous.wait_event("publish", count=10)
+    generous.cut(reset=reset)
+    assert watcher.state("offline")["reason"] == "closed"
+
+
 def test_comes_back_after_two_cuts(world, generous):
     # A third one as soon as this would look like a twin's work.
     daemon = world.online(generous, **OFTEN)
@@ -167,10 +180,11 @@ def test_status_counts_what_happened(daemon, generous):
     client = daemon.client()
     client.watch()
     client.publish(UP, "x", qos=1)
-    client.publish(OWN + "/#", "x")
+    client.publish(OWN + "/4/5/6/7/8", "x")
     client.subscribe(DOWN)
     generous.publish(DOWN, b"y")
     client.message()
+    generous.wait_event("puback")  # or it comes again
     generous.set(connack=3, connack_count=1)
     generous.cut()
     client.state("offline", reason="refused-unavailable", seconds=20)

@@ -110,6 +110,7 @@ static void test_everything(void) {
                                    .host = "h.example",
                                    .port = 443,
                                    .tls = true,
+                                   .tls_version = "TLSv1.3",
                                    .session_present = true,
                                    .reason = REASON_CLOSED,
                                    .detail = "",
@@ -127,6 +128,7 @@ static void test_everything(void) {
         full(&source, &f);
         CHECK_STR(string(&f, "endpoint"), "h.example:443");
         CHECK_INT(integer(&f, "tls"), 1);
+        CHECK_STR(string(&f, "tls_version"), "TLSv1.3");
         CHECK_INT(integer(&f, "root_days"), -2);
         CHECK_INT(integer(&f, "session_present"), 1);
         CHECK_INT(integer(&f, "failures"), 3);

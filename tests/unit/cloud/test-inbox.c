@@ -8,6 +8,18 @@
 
 #include "test.h"
 
+static bool starved;
+
+/* In front of libc's: no memory when the test says so. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc names are reserved */
+void *reallocarray(void *p, size_t n, size_t size) {
+        if (starved) {
+                errno = ENOMEM;
+                return NULL;
+        }
+        return realloc(p, n * size);
+}
+
 static TransportEvent message_event(uint64_t token, size_t payload_size) {
         TransportEvent event = {.kind = TRANSPORT_MESSAGE, .token = token};
         _cleanup_(freep) char *payload = calloc(1, payload_size + 1);
@@ -173,6 +185,32 @@ static void test_shut_releases(void) {
 }
 
 /* What nobody took, in both batches, is freed; a leak checker looks on. */
+/* Whatever is lost without memory: not the end, which starts the next attempt. */
+static void test_ends_need_no_memory(void) {
+        const TransportEvent lost = {.kind = TRANSPORT_LOST, .token = 1000},
+                             closed = {.kind = TRANSPORT_CLOSED, .token = 1001},
+                             answer = {.kind = TRANSPORT_PUBLISHED, .token = 1};
+        Inbox *inbox = NULL;
+        unsigned n;
+
+        CHECK_INT(inbox_new(&inbox, 10, 100000), 0);
+        starved = true;
+        for (unsigned round = 0; round < 3; round++) {
+                for (n = 0; inbox_push(inbox, &answer) == 0; n++)
+                        CHECK(n < 10000);
+                CHECK_INT(inbox_push(inbox, &answer), -ENOMEM);
+                CHECK_INT(inbox_push(inbox, &lost), 0);
+                CHECK_INT(inbox_push(inbox, &closed), 0);
+                for (; n > 0; n--)
+                        CHECK_INT(take(inbox), 1);
+                CHECK_INT(take(inbox), 1000);
+                CHECK_INT(take(inbox), 1001);
+                CHECK_INT(take(inbox), 0);
+        }
+        starved = false;
+        inbox_free(inbox);
+}
+
 static void test_freed_with_events(void) {
         Inbox *inbox = NULL;
 
@@ -237,5 +275,6 @@ TEST_MAIN(TEST(test_order_and_fd),
           TEST(test_full_by_number),
           TEST(test_full_by_bytes),
           TEST(test_shut_releases),
+          TEST(test_ends_need_no_memory),
           TEST(test_freed_with_events),
           TEST(test_threads))

@@ -8,6 +8,7 @@
 #include <MQTTAsync.h>
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -63,6 +64,7 @@ static unsigned count_prepared(const struct sockaddr_in *address, unsigned user_
                 value_size = sizeof(timeout);
                 CHECK(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, &value_size) == 0);
                 CHECK_INT(timeout, user_timeout_msec);
+                CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
                 n += nodelay != 0;
         }
         return n;

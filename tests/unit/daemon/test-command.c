@@ -27,6 +27,7 @@ typedef struct World {
         char output[70000];
         size_t output_size;
         char problem[512]; /* empty: none */
+        bool goes_on;      /* the loop, after the end */
 } World;
 
 static void on_end(const CommandEnd *end, void *userdata) {
@@ -38,7 +39,8 @@ static void on_end(const CommandEnd *end, void *userdata) {
         w->output[end->output_size] = '\0';
         w->output_size = end->output_size;
         (void)snprintf(w->problem, sizeof(w->problem), "%s", end->problem ? end->problem : "");
-        (void)sd_event_exit(w->event, 0);
+        if (!w->goes_on)
+                (void)sd_event_exit(w->event, 0);
 }
 
 static void set_up(World *w) {
@@ -286,6 +288,20 @@ static void test_time_limit_when_only_a_child_holds_the_output(void) {
         tear_down(&w);
 }
 
+static void test_time_limit_is_told_once(void) {
+        World w;
+
+        start(&w, "sleep 0.3 & exit 0", "", USEC_PER_SEC / 10);
+        w.goes_on = true;
+        while (w.n_calls == 0)
+                CHECK(sd_event_run(w.event, LONG_USEC) >= 0);
+        /* The output ends after that. */
+        while (sd_event_run(w.event, USEC_PER_SEC) > 0)
+                ;
+        CHECK_INT(w.n_calls, 1);
+        tear_down(&w);
+}
+
 static void test_free_ends_it(void) {
         int fds[2];
         World w;
@@ -297,6 +313,25 @@ static void test_free_ends_it(void) {
         check_all_gone(fds[0]);
         CHECK_INT(close(fds[0]), 0);
         CHECK_INT(w.n_calls, 0);
+        tear_down(&w);
+}
+
+static void test_free_ends_also_one_that_left_its_group(void) {
+        uint64_t began = clock_now_usec();
+        int fds[2];
+        World w;
+
+        make_pipe(fds);
+        start(&w,
+              "exec python3 -c 'import os, time; os.setpgid(0, os.getpgid(os.getppid())); "
+              "print(flush=True); time.sleep(20)'",
+              "", LONG_USEC);
+        CHECK_INT(close(fds[1]), 0);
+        CHECK(sd_event_run(w.event, LONG_USEC) > 0); /* it has moved, and says so */
+        w.command = command_free(w.command);
+        check_all_gone(fds[0]);
+        CHECK_INT(close(fds[0]), 0);
+        CHECK(clock_now_usec() - began < 10 * USEC_PER_SEC);
         tear_down(&w);
 }
 
@@ -354,6 +389,8 @@ TEST_MAIN(TEST(test_hands_on_what_it_wrote),
           TEST(test_time_limit),
           TEST(test_time_limit_ends_its_children_too),
           TEST(test_time_limit_when_only_a_child_holds_the_output),
+          TEST(test_time_limit_is_told_once),
           TEST(test_free_ends_it),
+          TEST(test_free_ends_also_one_that_left_its_group),
           TEST(test_programs_that_cannot_be_started),
           TEST(test_no_arguments_no_files_no_signals))

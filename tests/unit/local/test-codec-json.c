@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "local/codec-json.h"
@@ -170,7 +172,7 @@ static void test_bad_lines(void) {
                         {"{\"op\":\"pub\",\"id\":5,\"topic\":7}", BAD, "topic must be", 5},
                         {"{\"op\":\"pub\",\"id\":5,\"topic\":\"\"}", TOPIC, "is empty", 5},
                         {"{\"op\":\"pub\",\"id\":5,\"topic\":\"a/#\"}", TOPIC, "'#'", 5},
-                        {"{\"op\":\"pub\",\"id\":5,\"topic\":\"a\\u0000\"}", BAD, "U+0000", 5},
+                        {"{\"op\":\"pub\",\"id\":5,\"topic\":\"a\\u0000\"}", TOPIC, "U+0000", 5},
                         {"{\"op\":\"pub\",\"id\":5,\"topic\":\"t\",\"payload\":21.5}", BAD,
                          "quotes", 5},
                         {"{\"op\":\"pub\",\"id\":5,\"topic\":\"t\",\"payload\":{}}", BAD, "quotes",
@@ -317,6 +319,33 @@ static void test_payload_limit(void) {
                                 CHECK_INT(message_payload_size(bench.request.message),
                                           MESSAGE_PAYLOAD_MAX);
                 }
+}
+
+static size_t held;
+
+static void *counting_malloc(size_t size) {
+        void *p = malloc(size);
+
+        held += p ? malloc_usable_size(p) : 0;
+        return p;
+}
+
+static void counting_free(void *p) {
+        held -= p ? malloc_usable_size(p) : 0;
+        free(p);
+}
+
+static void test_large_line_is_not_kept(void) {
+        _cleanup_(bench_deinit) Bench bench = bench_new();
+
+        json_set_alloc_funcs(counting_malloc, counting_free);
+        feed(&bench, "{\"op\":\"pub\",\"topic\":\"t\",\"payload\":\"21.5\",\"unknown\":\"");
+        feed_many(&bench, "x", 1000000);
+        feed(&bench, "\"}\n");
+        CHECK_INT(decode(&bench), CODEC_REQUEST);
+        CHECK_INT(message_payload_size(bench.request.message), 4);
+        CHECK_INT(held, 0);
+        json_set_alloc_funcs(malloc, free);
 }
 
 static void test_base64_payload_limit(void) {
@@ -553,6 +582,7 @@ TEST_MAIN(TEST(test_good_lines),
           TEST(test_last_line_needs_no_newline),
           TEST(test_nesting_and_values_are_bounded),
           TEST(test_payload_limit),
+          TEST(test_large_line_is_not_kept),
           TEST(test_base64_payload_limit),
           TEST(test_over_long_line),
           TEST(test_line_without_end),
