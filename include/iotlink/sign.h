@@ -43,9 +43,21 @@ typedef struct iotlink_sign_text {
  */
 int iotlink_sign_hmac(int method, const char *key, const char *content, iotlink_sign_text *hex);
 
+/* How a device proves itself, and which members of its identity that takes. */
+#define IOTLINK_SIGN_MODE_DEVICE        0 /* device_secret: the device's own */
+#define IOTLINK_SIGN_MODE_REGISTER      1 /* product_secret, random: to ask for device_secret */
+#define IOTLINK_SIGN_MODE_REGISTER_FREE 2 /* the same: to ask for client_id and device_token ... \
+                                           */
+#define IOTLINK_SIGN_MODE_DEVICE_TOKEN 3  /* ... and to connect with them */
+#define IOTLINK_SIGN_MODE_MQ_SIGNATURE 4  /* AliwareMQ / ApsaraMQ for MQTT: an account's AccessKey \
+                                           */
+#define IOTLINK_SIGN_MODE_MQ_DEVICE 5     /* a device credential, which is an AccessKey as well */
+#define IOTLINK_SIGN_MODE_MQ_TOKEN  6     /* access_key_id, and mq_token */
+
 /*
- * A device of the IoT Platform. Begin with all bytes zero, set @struct_size to
- * sizeof(iotlink_sign_identity), then what is needed.
+ * A device. Begin with all bytes zero, set @struct_size to sizeof(iotlink_sign_identity), then what
+ * is needed: for the IoT Platform product_key and device_name, for MQ group_id and device_id (or
+ * client_id), access_key_id, instance_id and host, and for either what the mode says.
  */
 typedef struct iotlink_sign_identity {
         size_t struct_size;
@@ -53,14 +65,23 @@ typedef struct iotlink_sign_identity {
         const char *device_name;
         const char *device_secret;
         const char *client_id; /* at most 64 characters, no '|'; NULL: product_key.device_name */
-        int method;            /* IOTLINK_SIGN_* */
+        int method;            /* IOTLINK_SIGN_HMAC*; MQ has no choice, and reads none */
         int tls;               /* whether the connection will use TLS: the platform is told */
         const char *timestamp; /* digits, milliseconds since 1970; NULL: none is sent or signed */
         const char *extra_params; /* "name=value,..." to append to the list; NULL: nothing */
         const char *host;         /* where to connect: a host name ... */
         const char *instance_id;  /* ... or else an instance ... */
         const char *region;       /* ... or else the public instance of a region */
-        uint16_t port;            /* 0: 1883 */
+        uint16_t port;            /* 0: 1883; for MQ with TLS 8883 */
+        int mode;                 /* IOTLINK_SIGN_MODE_* */
+        const char *product_secret;
+        const char *random; /* 1 to 64 letters and digits, others for each registration */
+        const char *device_token;
+        const char *access_key_id;
+        const char *access_key_secret;
+        const char *mq_token;  /* "R|...", "W|...", "RW|...", or several with '|' between */
+        const char *group_id;  /* client_id is group_id@@@device_id ... */
+        const char *device_id; /* ... unless it is set */
 } iotlink_sign_identity;
 
 /* The fields of the CONNECT packet, and where to send it. */
@@ -72,17 +93,32 @@ typedef struct iotlink_sign_connect {
         uint16_t port;
 } iotlink_sign_connect;
 
-/* Room that suffices for everything iotlink_sign_device() writes, final NUL included. */
+/*
+ * Room that suffices for everything that is written, final NUL included; only a token, which goes
+ * out as it came, may be longer than the password here.
+ */
 #define IOTLINK_SIGN_HOST_SIZE      254
 #define IOTLINK_SIGN_CLIENT_ID_SIZE 400
-#define IOTLINK_SIGN_USERNAME_SIZE  54
+#define IOTLINK_SIGN_USERNAME_SIZE  210
 #define IOTLINK_SIGN_PASSWORD_SIZE  65
+#define IOTLINK_SIGN_CONTENT_SIZE   174
 
 /*
- * Makes the CONNECT fields of a device. Returns 0, -ENOBUFS, -EINVAL (@identity is incomplete or
- * malformed: see iotlink_sign_check()), -ENOTSUP or -ENOMEM.
+ * Makes the CONNECT fields of a device, by which it proves itself or registers. Returns 0,
+ * -ENOBUFS, -EINVAL (@identity is incomplete or malformed: see iotlink_sign_check()), -ENOTSUP or
+ * -ENOMEM.
  */
 int iotlink_sign_device(const iotlink_sign_identity *identity, iotlink_sign_connect *connect);
+
+/*
+ * Makes the text that is signed, and its signature. They are the same over MQTT and HTTPS: @sign
+ * is the password, and with DEVICE the "sign" that is posted to /auth/devicename, with REGISTER
+ * the one to /auth/register/device. Either output may be NULL. Where to connect needs not be
+ * known. Returns as iotlink_sign_device(), or -ENODATA (the mode has tokens and signs nothing).
+ */
+int iotlink_sign_content(const iotlink_sign_identity *identity,
+                         iotlink_sign_text *content,
+                         iotlink_sign_text *sign);
 
 /*
  * Says what is wrong with @identity. Returns 0 if it is well-formed. If not, returns -EINVAL and

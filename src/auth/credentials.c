@@ -85,11 +85,26 @@ static int make_timestamp(const Identity *id, uint64_t wall_msec, char **ret) {
         }
 }
 
+/* What is signed, and as the password its signature. */
+static int sign_params(const Identity *id, SignParam *params, size_t n_params, Credentials *c) {
+        char hex[SIGN_HEX_MAX];
+        int r;
+
+        r = sign_content(params, n_params, &c->content);
+        if (r < 0)
+                return r;
+        r = sign_hex(id->sign_method, id->secret, c->content, hex);
+        if (r < 0)
+                return r;
+        r = set_string(&c->password, "%s", hex);
+        explicit_bzero(hex, sizeof(hex));
+        return r;
+}
+
 static int make_device(const Identity *id, uint64_t wall_msec, Credentials *c) {
         _cleanup_(freep) char *client_id = NULL, *timestamp = NULL;
         const char *method =
                         id->sign_method_implicit ? NULL : sign_method_to_string(id->sign_method);
-        char hex[SIGN_HEX_MAX];
         int r;
 
         r = identity_client_id(id, &client_id);
@@ -115,15 +130,35 @@ static int make_device(const Identity *id, uint64_t wall_msec, Credentials *c) {
                         {"productKey", id->product_key},
                         {"timestamp", timestamp},
         };
-        r = sign_content(params, ARRAY_SIZE(params), &c->content);
+        return sign_params(id, params, ARRAY_SIZE(params), c);
+}
+
+static int make_registration(const Identity *id, const char *random, Credentials *c) {
+        _cleanup_(freep) char *client_id = NULL;
+        const char *instance = id->instance_id;
+        bool is_free = id->mode == AUTH_REGISTER_FREE;
+        int r;
+
+        r = identity_client_id(id, &client_id);
         if (r < 0)
                 return r;
-        r = sign_hex(id->sign_method, id->secret, c->content, hex);
+        /* Instances take registration without a device created before only in a mode of its own. */
+        r = set_string(&c->client_id, "%s|securemode=%d,authType=%s,random=%s,signmethod=%s%s%s|",
+                       client_id, is_free && instance ? -2 : 2, is_free ? "regnwl" : "register",
+                       random, sign_method_to_string(id->sign_method),
+                       instance ? ",instanceId=" : "", instance ? instance : "");
         if (r < 0)
                 return r;
-        r = set_string(&c->password, "%s", hex);
-        explicit_bzero(hex, sizeof(hex));
-        return r;
+        r = set_string(&c->username, "%s&%s", id->device_name, id->product_key);
+        if (r < 0)
+                return r;
+
+        SignParam params[] = {
+                        {"deviceName", id->device_name},
+                        {"productKey", id->product_key},
+                        {"random", random},
+        };
+        return sign_params(id, params, ARRAY_SIZE(params), c);
 }
 
 static int make_register_free(const Identity *id, Credentials *c) {
@@ -202,16 +237,20 @@ static int make_plain(const Identity *id, Credentials *c) {
         return id->secret ? set_string(&c->password, "%s", id->secret) : 0;
 }
 
+static int make_endpoint(const Identity *id, Credentials *c) {
+        c->tls = id->tls;
+        c->port = credentials_port(id);
+        c->port_fixed = id->port > 0;
+        return credentials_host(id, &c->host);
+}
+
 int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret) {
         _cleanup_(credentials_done) Credentials c = {0};
         int r;
 
-        r = credentials_host(identity, &c.host);
+        r = make_endpoint(identity, &c);
         if (r < 0)
                 return r;
-        c.tls = identity->tls;
-        c.port = credentials_port(identity);
-        c.port_fixed = identity->port > 0;
 
         switch (identity->mode) {
         case AUTH_DEVICE:
@@ -238,6 +277,33 @@ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *
         default:
                 return -EINVAL;
         }
+        if (r < 0)
+                return r;
+
+        *ret = c;
+        c = (Credentials){0};
+        return 0;
+}
+
+bool credentials_random_is_valid(const char *random) {
+        size_t len = !random ? 0
+                             : strspn(random, "0123456789abcdefghijklmnopqrstuvwxyz"
+                                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+        return len > 0 && len <= CREDENTIALS_RANDOM_MAX && !random[len];
+}
+
+int credentials_make_registration(const Identity *identity, const char *random, Credentials *ret) {
+        _cleanup_(credentials_done) Credentials c = {0};
+        int r;
+
+        if ((identity->mode != AUTH_REGISTER && identity->mode != AUTH_REGISTER_FREE) ||
+            !credentials_random_is_valid(random))
+                return -EINVAL;
+        r = make_endpoint(identity, &c);
+        if (r < 0)
+                return r;
+        r = make_registration(identity, random, &c);
         if (r < 0)
                 return r;
 

@@ -42,3 +42,15 @@ uint16_t credentials_port(const Identity *identity);
  * another -errno.
  */
 _warn_unused_ int credentials_make(const Identity *identity, uint64_t wall_msec, Credentials *ret);
+
+/*
+ * Makes the credentials that register over MQTT instead, for register and register-free;
+ * Identity.secret is the product secret, and @random is new for each time. A registration over
+ * HTTPS signs the same content, so that its sign is the password. Returns as above; -EINVAL: no
+ * such mode, or @random isn't 1 to CREDENTIALS_RANDOM_MAX letters and digits.
+ */
+#define CREDENTIALS_RANDOM_MAX 64
+bool credentials_random_is_valid(const char *random);
+_warn_unused_ int credentials_make_registration(const Identity *identity,
+                                                const char *random,
+                                                Credentials *ret);

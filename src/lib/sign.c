@@ -78,35 +78,120 @@ static char *borrow(const char *s) {
         return p;
 }
 
+static AuthMode mode_from_public(int mode) {
+        switch (mode) {
+        case IOTLINK_SIGN_MODE_DEVICE:
+                return AUTH_DEVICE;
+        case IOTLINK_SIGN_MODE_REGISTER:
+                return AUTH_REGISTER;
+        case IOTLINK_SIGN_MODE_REGISTER_FREE:
+        case IOTLINK_SIGN_MODE_DEVICE_TOKEN:
+                return AUTH_REGISTER_FREE;
+        case IOTLINK_SIGN_MODE_MQ_SIGNATURE:
+                return AUTH_MQ_SIGNATURE;
+        case IOTLINK_SIGN_MODE_MQ_DEVICE:
+                return AUTH_MQ_DEVICE;
+        case IOTLINK_SIGN_MODE_MQ_TOKEN:
+                return AUTH_MQ_TOKEN;
+        default:
+                return _AUTH_MODE_INVALID;
+        }
+}
+
+/* Before and after a registration free of preregistration the platform's rules are the same but for
+ * the token, which is what the platform made it. */
+static const char *secret_to_check(const iotlink_sign_identity *from) {
+        switch (from->mode) {
+        case IOTLINK_SIGN_MODE_REGISTER:
+        case IOTLINK_SIGN_MODE_REGISTER_FREE:
+                return from->product_secret;
+        case IOTLINK_SIGN_MODE_DEVICE_TOKEN:
+                return "token";
+        case IOTLINK_SIGN_MODE_MQ_SIGNATURE:
+        case IOTLINK_SIGN_MODE_MQ_DEVICE:
+                return from->access_key_secret;
+        case IOTLINK_SIGN_MODE_MQ_TOKEN:
+                return from->mq_token;
+        case IOTLINK_SIGN_MODE_DEVICE:
+        default:
+                return from->device_secret;
+        }
+}
+
+static bool mode_registers(int mode) {
+        return mode == IOTLINK_SIGN_MODE_REGISTER || mode == IOTLINK_SIGN_MODE_REGISTER_FREE;
+}
+
+/* What no configuration file has, so that identity_check() doesn't know it. Returns a sentence, or
+ * NULL when all is well. */
+static const char *find_mistake(const iotlink_sign_identity *from) {
+        if (!from || from->struct_size < sizeof(*from))
+                return "struct_size isn't that of iotlink_sign_identity";
+        if (mode_from_public(from->mode) == _AUTH_MODE_INVALID)
+                return "mode is none of IOTLINK_SIGN_MODE_*";
+        if (mode_registers(from->mode) && !from->tls)
+                return "tls isn't set: the platform registers devices over TLS only";
+        if (mode_registers(from->mode) && !credentials_random_is_valid(from->random))
+                return "random is missing, or isn't 1 to 64 letters and digits";
+        if (from->mode != IOTLINK_SIGN_MODE_DEVICE_TOKEN)
+                return NULL;
+        if (!from->client_id)
+                return "client_id is missing: it came with the device_token";
+        if (!from->device_token || !from->device_token[0])
+                return "device_token is missing";
+        return NULL;
+}
+
 /* @ret borrows everything. */
 static int identity_from_public(const iotlink_sign_identity *from,
+                                bool anywhere,
                                 Identity *ret,
                                 char **ret_error) {
-        const char *key;
+        const char *key, *mistake = find_mistake(from);
+        int r;
 
-        /* Later versions know longer ones; this one's members are the shortest there can be. */
-        if (!from || from->struct_size < sizeof(*from)) {
-                if (asprintf(ret_error, "struct_size isn't that of iotlink_sign_identity") < 0)
-                        return -ENOMEM;
-                return -EINVAL;
+        if (mistake) {
+                *ret_error = strdup(mistake);
+                return *ret_error ? -EINVAL : -ENOMEM;
         }
         *ret = (Identity){
-                        .mode = AUTH_DEVICE,
+                        .mode = mode_from_public(from->mode),
                         .product_key = borrow(from->product_key),
                         .device_name = borrow(from->device_name),
                         .client_id = borrow(from->client_id),
-                        .secret = borrow(from->device_secret),
+                        .secret = borrow(secret_to_check(from)),
+                        .access_key_id = borrow(from->access_key_id),
+                        .group_id = borrow(from->group_id),
+                        .device_id = borrow(from->device_id),
                         .region = borrow(from->region),
                         .instance_id = borrow(from->instance_id),
-                        .host = borrow(from->host),
+                        .host = borrow(anywhere && !from->host ? "anywhere" : from->host),
                         .port = from->port,
                         .tls = from->tls != 0,
-                        .sign_method = method_from_public(from->method),
+                        .sign_method = from->mode == IOTLINK_SIGN_MODE_DEVICE_TOKEN
+                                                       ? SIGN_HMACSHA256 /* there is none */
+                                                       : method_from_public(from->method),
                         .timestamp_kind = from->timestamp ? TIMESTAMP_FIXED : TIMESTAMP_NONE,
                         .timestamp = borrow(from->timestamp),
                         .extra_params = borrow(from->extra_params),
         };
-        return identity_check(ret, &key, ret_error);
+        r = identity_check(ret, &key, ret_error);
+        if (r == 0 && from->mode == IOTLINK_SIGN_MODE_DEVICE_TOKEN)
+                ret->secret = borrow(from->device_token);
+        return r;
+}
+
+static int make(const iotlink_sign_identity *from, bool anywhere, Credentials *ret) {
+        _cleanup_(freep) char *sentence = NULL;
+        Identity id;
+        int r;
+
+        r = identity_from_public(from, anywhere, &id, &sentence);
+        if (r < 0)
+                return r;
+        if (mode_registers(from->mode))
+                return credentials_make_registration(&id, from->random, ret);
+        return credentials_make(&id, 0, ret); /* no TIMESTAMP_NOW, so the time doesn't matter */
 }
 
 _public_ int iotlink_sign_check(const iotlink_sign_identity *identity, iotlink_sign_text *error) {
@@ -114,7 +199,7 @@ _public_ int iotlink_sign_check(const iotlink_sign_identity *identity, iotlink_s
         Identity id;
         int r;
 
-        r = identity_from_public(identity, &id, &sentence);
+        r = identity_from_public(identity, false, &id, &sentence);
         if (r == -EINVAL && sentence && error) {
                 error->needed = strlen(sentence) + 1;
                 if (error->data && error->size > 0) {
@@ -131,16 +216,11 @@ _public_ int iotlink_sign_check(const iotlink_sign_identity *identity, iotlink_s
 _public_ int iotlink_sign_device(const iotlink_sign_identity *identity,
                                  iotlink_sign_connect *connect) {
         _cleanup_(credentials_done) Credentials c = {0};
-        _cleanup_(freep) char *sentence = NULL;
-        Identity id;
         int r;
 
         if (!connect)
                 return -EINVAL;
-        r = identity_from_public(identity, &id, &sentence);
-        if (r < 0)
-                return r;
-        r = credentials_make(&id, 0, &c); /* no TIMESTAMP_NOW, so the time doesn't matter */
+        r = make(identity, false, &c);
         if (r < 0)
                 return r;
 
@@ -155,4 +235,25 @@ _public_ int iotlink_sign_device(const iotlink_sign_identity *identity,
                 return r;
         connect->port = c.port;
         return 0;
+}
+
+_public_ int iotlink_sign_content(const iotlink_sign_identity *identity,
+                                  iotlink_sign_text *content,
+                                  iotlink_sign_text *sign) {
+        _cleanup_(credentials_done) Credentials c = {0};
+        Output outputs[2];
+        size_t n = 0;
+        int r;
+
+        r = make(identity, true, &c);
+        if (r < 0)
+                return r;
+        if (!c.content)
+                return -ENODATA;
+
+        if (content)
+                outputs[n++] = (Output){content, c.content};
+        if (sign)
+                outputs[n++] = (Output){sign, c.password};
+        return outputs_write(outputs, n);
 }
