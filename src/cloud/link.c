@@ -56,6 +56,7 @@ struct Link {
         uint64_t online_at_usec, watch_at_usec;
 
         /* trying again */
+        const LinkRoot *tried; /* NULL without TLS */
         Rate connects;
         uint64_t n_connects;
         size_t root; /* index in config->roots */
@@ -64,6 +65,7 @@ struct Link {
         uint64_t delay_usec;
         ReasonClass delay_class;
         unsigned n_failures, n_short_lives;
+        bool renewed; /* new credentials were asked for since it was online */
         Reason reason, last_refusal;
         uint64_t last_refusal_wall_msec;
         char detail[REASON_DETAIL_MAX], last_refusal_detail[REASON_DETAIL_MAX];
@@ -118,15 +120,13 @@ static const LinkRoot *current_root(const Link *link) {
 }
 
 void link_status(const Link *link, LinkStatus *ret) {
-        const LinkRoot *root = current_root(link);
-
         *ret = (LinkStatus){
                         .state = link->state,
                         .since_wall_msec = link->since_wall_msec,
                         .host = link->credentials.host,
                         .port = link->port,
                         .tls = link->credentials.tls,
-                        .root_file = root ? root->file : NULL,
+                        .root_file = link->tried ? link->tried->file : NULL,
                         .last_refusal = link->last_refusal,
                         .last_refusal_wall_msec = link->last_refusal_wall_msec,
                         .last_refusal_detail = link->last_refusal_detail,
@@ -182,12 +182,24 @@ static bool try_next_root(Link *link, Reason reason) {
         return false;
 }
 
+/* The first refusal of credentials that end may only mean that they have: new ones at once. */
+static bool try_new_credentials(Link *link, Reason reason) {
+        bool first = !link->renewed;
+
+        if (!link->config->source.renews ||
+            (reason != REASON_REFUSED_UNAVAILABLE && reason != REASON_REFUSED_CREDENTIALS &&
+             reason != REASON_REFUSED_NOT_AUTHORIZED))
+                return false;
+        link->renewed = true;
+        return first;
+}
+
 static void schedule(Link *link, Reason reason, uint64_t now_usec) {
         ReasonClass class = reason_class(reason);
         /* The next root is tried at once; only a whole round of them is a failure that counts. */
         uint64_t wait, delay = 0;
 
-        if (!try_next_root(link, reason)) {
+        if (!try_next_root(link, reason) && !try_new_credentials(link, reason)) {
                 if (class != link->delay_class)
                         link->delay_usec = 0;
                 link->delay_class = class;
@@ -234,7 +246,7 @@ static void note_refusal(Link *link, Reason reason, const char *detail) {
 static int start_attempt(Link *link) {
         const LinkConfig *config = link->config;
         const Credentials *credentials = &link->credentials;
-        const LinkRoot *root = current_root(link);
+        const LinkRoot *root = link->tried;
         const TransportTarget target = {
                         .host = credentials->host,
                         .port = link->port,
@@ -261,7 +273,7 @@ static void use_credentials(Link *link, Credentials *take, uint64_t now_usec) {
         credentials_done(&link->credentials);
         link->credentials = *take;
         *take = (Credentials){0};
-        root = current_root(link);
+        root = link->tried = current_root(link);
         link->port = root && root->port != 0 && !link->credentials.port_fixed
                                      ? root->port
                                      : link->credentials.port;
@@ -379,6 +391,7 @@ static void on_connected(Link *link, const TransportEvent *event, uint64_t now_u
         link->watch_at_usec = now_usec + silence_limit_usec(link);
         link->n_roots_failed = 0;
         link->n_failures = 0;
+        link->renewed = false;
         link->reason = REASON_NONE;
         link->detail[0] = '\0';
         link->state = LINK_ONLINE;

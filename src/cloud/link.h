@@ -39,6 +39,7 @@ typedef struct LinkSource {
         int (*get)(void *userdata, Reason previous, Credentials *ret);
         void *userdata;
         bool connects; /* asking for them takes a CONNECT, too, which the cloud counts */
+        bool renews;   /* a refusal may only mean that they have ended: then new ones will do */
 } LinkSource;
 
 /* All of it is borrowed and must outlive the link. */

@@ -96,9 +96,12 @@ static const ReasonInfo table[_REASON_MAX] = {
                                  "Check that cloud.endpoint is an MQTT 3.1.1 broker"},
                 [REASON_AUTH_UNREACHABLE] =
                                 {"auth-unreachable", REASON_CLASS_NETWORK,
-                                 "the authentication service gave no credentials this time", ""},
-                [REASON_AUTH_REFUSED] = {"auth-refused", REASON_CLASS_REFUSED,
-                                         "the authentication service refused this identity", ""},
+                                 "the authentication service or command gave no credentials this time",
+                                 ""},
+                [REASON_AUTH_REFUSED] =
+                                {"auth-refused", REASON_CLASS_REFUSED,
+                                 "the authentication service or command gives no credentials until somebody acts",
+                                 ""},
                 [REASON_CLOSED] = {"closed", REASON_CLASS_NETWORK,
                                    "the connection was closed by the server or the network",
                                    "Nothing to do unless it repeats"},

@@ -551,6 +551,9 @@ LinkSource authenticator_source(Authenticator *authenticator) {
         return (LinkSource){
                         .get = get,
                         .userdata = authenticator,
+                        .renews = settings->identity.mode == AUTH_HTTPS ||
+                                  settings->identity.mode == AUTH_COMMAND ||
+                                  settings->identity.mode == AUTH_MQ_TOKEN,
                         .connects = settings->identity.mode == AUTH_REGISTER_FREE ||
                                     (settings->identity.mode == AUTH_REGISTER &&
                                      settings->auth_via_mqtt),

@@ -155,6 +155,27 @@ static void test_no_twin_when_we_end_a_long_one(void) {
         tear_down(&w);
 }
 
+/* Credentials that end: the first refusal asks for new ones at once, the next is one like any. */
+static void test_refused_credentials_that_end_are_renewed_at_once(void) {
+        World w;
+
+        set_up(&w, 0, fixed_random);
+        w.config.source.renews = true;
+        link_start(w.link, w.now);
+        for (int life = 0; life < 2; life++) {
+                fail(&w, REASON_REFUSED_UNAVAILABLE, 3);
+                CHECK_INT(wait_of(&w), 0);
+                retry(&w);
+                fail(&w, REASON_REFUSED_CREDENTIALS, 4);
+                CHECK(wait_of(&w) >= 30 * SEC);
+                retry(&w);
+                go_online(&w);
+                lose(&w, 100 * SEC);
+                retry(&w);
+        }
+        tear_down(&w);
+}
+
 /* Roots */
 
 static void test_next_root_at_once_and_kept(void) {
@@ -167,7 +188,7 @@ static void test_next_root_at_once_and_kept(void) {
         CHECK_INT(w.fake->target.port, 1883);
         fail(&w, REASON_TLS_UNTRUSTED_ROOT, 0);
         CHECK_INT(wait_of(&w), 0);
-        CHECK_STR(status_of(&w).root_file, "root-1.pem");
+        CHECK_STR(status_of(&w).root_file, "root-0.pem"); /* the one that failed */
         retry(&w);
         CHECK_STR(w.fake->target.root_file, "root-1.pem");
         CHECK_INT(w.fake->target.port, 443);
@@ -375,6 +396,7 @@ TEST_MAIN(TEST(test_ranges_by_class),
           TEST(test_reset_after_a_stable_connection_abandoned),
           TEST(test_twin),
           TEST(test_no_twin_when_we_end_a_long_one),
+          TEST(test_refused_credentials_that_end_are_renewed_at_once),
           TEST(test_next_root_at_once_and_kept),
           TEST(test_all_roots_fail),
           TEST(test_roots_that_fail_in_different_ways),
