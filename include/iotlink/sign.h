@@ -43,16 +43,18 @@ typedef struct iotlink_sign_text {
  */
 int iotlink_sign_hmac(int method, const char *key, const char *content, iotlink_sign_text *hex);
 
-/* How a device proves itself, and which members of its identity that takes. */
-#define IOTLINK_SIGN_MODE_DEVICE        0 /* device_secret: the device's own */
-#define IOTLINK_SIGN_MODE_REGISTER      1 /* product_secret, random: to ask for device_secret */
-#define IOTLINK_SIGN_MODE_REGISTER_FREE 2 /* the same: to ask for client_id and device_token ... \
-                                           */
-#define IOTLINK_SIGN_MODE_DEVICE_TOKEN 3  /* ... and to connect with them */
-#define IOTLINK_SIGN_MODE_MQ_SIGNATURE 4  /* AliwareMQ / ApsaraMQ for MQTT: an account's AccessKey \
-                                           */
-#define IOTLINK_SIGN_MODE_MQ_DEVICE 5     /* a device credential, which is an AccessKey as well */
-#define IOTLINK_SIGN_MODE_MQ_TOKEN  6     /* access_key_id, and mq_token */
+/*
+ * How a device proves itself, and which members of its identity that takes. REGISTER asks for a
+ * device_secret, REGISTER_FREE for client_id and device_token; both need @tls. MQ is AliwareMQ or
+ * ApsaraMQ for MQTT.
+ */
+#define IOTLINK_SIGN_MODE_DEVICE        0 /* device_secret */
+#define IOTLINK_SIGN_MODE_REGISTER      1 /* product_secret, random */
+#define IOTLINK_SIGN_MODE_REGISTER_FREE 2 /* product_secret, random */
+#define IOTLINK_SIGN_MODE_DEVICE_TOKEN  3 /* client_id, device_token */
+#define IOTLINK_SIGN_MODE_MQ_SIGNATURE  4 /* an account's AccessKey */
+#define IOTLINK_SIGN_MODE_MQ_DEVICE     5 /* a device credential: such a pair as well */
+#define IOTLINK_SIGN_MODE_MQ_TOKEN      6 /* access_key_id, mq_token */
 
 /*
  * A device. Begin with all bytes zero, set @struct_size to sizeof(iotlink_sign_identity), then what
@@ -113,7 +115,7 @@ int iotlink_sign_device(const iotlink_sign_identity *identity, iotlink_sign_conn
 /*
  * Makes the text that is signed, and its signature. They are the same over MQTT and HTTPS: @sign
  * is the password, and with DEVICE the "sign" that is posted to /auth/devicename, with REGISTER
- * the one to /auth/register/device. Either output may be NULL. Where to connect needs not be
+ * the one to /auth/register/device. Either output may be NULL. Where to connect need not be
  * known. Returns as iotlink_sign_device(), or -ENODATA (the mode has tokens and signs nothing).
  */
 int iotlink_sign_content(const iotlink_sign_identity *identity,
