@@ -176,7 +176,8 @@ int sign_content(SignParam *params, size_t n_params, char **ret) {
         size_t size = 1;
         char *p;
 
-        qsort(params, n_params, sizeof(*params), param_compare);
+        if (n_params > 0) /* with none there may be no array either */
+                qsort(params, n_params, sizeof(*params), param_compare);
 
         for (size_t i = 0; i < n_params; i++)
                 if (params[i].value)

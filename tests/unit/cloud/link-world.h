@@ -138,7 +138,7 @@ static inline void set_up_limited(World *w,
         w->roots[0] = (LinkRoot){"root-0.pem", 0};
         w->roots[1] = (LinkRoot){"root-1.pem", 443};
         w->roots[2] = (LinkRoot){"root-2.pem", 8883};
-        w->config = (LinkConfig){.source = {on_get, w},
+        w->config = (LinkConfig){.source = {.get = on_get, .userdata = w},
                                  .roots = w->roots,
                                  .n_roots = n_roots,
                                  .keepalive_sec = 100,
