@@ -45,8 +45,8 @@ int iotlink_sign_hmac(int method, const char *key, const char *content, iotlink_
 
 /*
  * How a device proves itself, and which members of its identity that takes. REGISTER asks for a
- * device_secret, REGISTER_FREE for client_id and device_token; both need @tls. MQ is AliwareMQ or
- * ApsaraMQ for MQTT.
+ * device_secret, REGISTER_FREE for client_id and device_token; these and DEVICE_TOKEN need @tls. MQ
+ * is AliwareMQ or ApsaraMQ for MQTT.
  */
 #define IOTLINK_SIGN_MODE_DEVICE        0 /* device_secret */
 #define IOTLINK_SIGN_MODE_REGISTER      1 /* product_secret, random */
@@ -96,8 +96,8 @@ typedef struct iotlink_sign_connect {
 } iotlink_sign_connect;
 
 /*
- * Room that suffices for everything that is written, final NUL included; only a token, which goes
- * out as it came, may be longer than the password here.
+ * Room that suffices for everything that is written, final NUL included, unless a token, or the
+ * client_id that came with a device_token, is longer: they go out as they are.
  */
 #define IOTLINK_SIGN_HOST_SIZE      254
 #define IOTLINK_SIGN_CLIENT_ID_SIZE 400

@@ -98,8 +98,7 @@ static AuthMode mode_from_public(int mode) {
         }
 }
 
-/* Before and after a registration free of preregistration the platform's rules are the same but for
- * the token, which is what the platform made it. */
+/* A device token is what the platform made it: a stand-in is checked instead. */
 static const char *secret_to_check(const iotlink_sign_identity *from) {
         switch (from->mode) {
         case IOTLINK_SIGN_MODE_REGISTER:
@@ -116,6 +115,16 @@ static const char *secret_to_check(const iotlink_sign_identity *from) {
         default:
                 return from->device_secret;
         }
+}
+
+/* A client id that the platform has made up: it may be longer than what people may choose. */
+static bool is_given(const char *client_id) {
+        if (!client_id || !*client_id)
+                return false;
+        for (const char *p = client_id; *p; p++)
+                if (*p < ' ' || *p > '~' || *p == '|')
+                        return false;
+        return true;
 }
 
 static bool mode_registers(int mode) {
@@ -135,8 +144,9 @@ static const char *find_mistake(const iotlink_sign_identity *from) {
                 return "random is missing, or isn't 1 to 64 letters and digits";
         if (from->mode != IOTLINK_SIGN_MODE_DEVICE_TOKEN)
                 return NULL;
-        if (!from->client_id)
-                return "client_id is missing: it came with the device_token";
+        if (!is_given(from->client_id))
+                return "client_id is missing, or not what came with the device_token: printable "
+                       "ASCII without '|'";
         if (!from->device_token || !from->device_token[0])
                 return "device_token is missing";
         return NULL;
@@ -148,17 +158,19 @@ static int identity_from_public(const iotlink_sign_identity *from,
                                 Identity *ret,
                                 char **ret_error) {
         const char *key, *mistake = find_mistake(from);
+        bool has_token;
         int r;
 
         if (mistake) {
                 *ret_error = strdup(mistake);
                 return *ret_error ? -EINVAL : -ENOMEM;
         }
+        has_token = from->mode == IOTLINK_SIGN_MODE_DEVICE_TOKEN;
         *ret = (Identity){
                         .mode = mode_from_public(from->mode),
                         .product_key = borrow(from->product_key),
                         .device_name = borrow(from->device_name),
-                        .client_id = borrow(from->client_id),
+                        .client_id = borrow(has_token ? NULL : from->client_id),
                         .secret = borrow(secret_to_check(from)),
                         .access_key_id = borrow(from->access_key_id),
                         .group_id = borrow(from->group_id),
@@ -168,17 +180,19 @@ static int identity_from_public(const iotlink_sign_identity *from,
                         .host = borrow(anywhere && !from->host ? "anywhere" : from->host),
                         .port = from->port,
                         .tls = from->tls != 0,
-                        .sign_method = from->mode == IOTLINK_SIGN_MODE_DEVICE_TOKEN
-                                                       ? SIGN_HMACSHA256 /* there is none */
-                                                       : method_from_public(from->method),
+                        /* With a token there is none. */
+                        .sign_method = has_token ? SIGN_HMACSHA256
+                                                 : method_from_public(from->method),
                         .timestamp_kind = from->timestamp ? TIMESTAMP_FIXED : TIMESTAMP_NONE,
                         .timestamp = borrow(from->timestamp),
                         .extra_params = borrow(from->extra_params),
         };
         r = identity_check(ret, &key, ret_error);
-        if (r == 0 && from->mode == IOTLINK_SIGN_MODE_DEVICE_TOKEN)
-                ret->secret = borrow(from->device_token);
-        return r;
+        if (r < 0 || !has_token)
+                return r;
+        ret->client_id = borrow(from->client_id);
+        ret->secret = borrow(from->device_token);
+        return 0;
 }
 
 static int make(const iotlink_sign_identity *from, bool anywhere, Credentials *ret) {

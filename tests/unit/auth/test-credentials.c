@@ -425,7 +425,31 @@ static void test_output_is_untouched_on_failure(void) {
         CHECK(!c.host && !c.password);
 }
 
+static void test_registration(void) {
+        Identity id = sample_device();
+        Credentials c = {.port = 99};
+
+        CHECK_INT(credentials_make_registration(&id, "1", &c), -EINVAL); /* nothing to register */
+        id.mode = AUTH_REGISTER;
+        id.secret = borrow("7jluWm1zql7bt8qK");
+        CHECK_INT(credentials_make_registration(&id, NULL, &c), -EINVAL);
+        CHECK_INT(credentials_make_registration(&id, "a,b", &c), -EINVAL);
+        CHECK_INT(c.port, 99);
+        CHECK_INT(credentials_make_registration(&id, "567345", &c), 0);
+        CHECK_STR(c.client_id, "a1X2bEnP82z.example1|securemode=2,authType=register,random=567345,"
+                               "signmethod=hmacsha256|");
+        CHECK_STR(c.content, "deviceNameexample1productKeya1X2bEnP82zrandom567345");
+        CHECK_STR(c.password, "4E470B2997254363183BB6E88C2ED00E51859E1179FF2D9A7FA3C64BCFE2A31C");
+        CHECK_STR(c.username, "example1&a1X2bEnP82z");
+        CHECK_INT(c.port, 1883);
+        credentials_done(&c);
+
+        id.region = NULL;
+        CHECK_INT(credentials_make_registration(&id, "567345", &c), -ENOENT);
+}
+
 TEST_MAIN(TEST(test_device_known_answers),
+          TEST(test_registration),
           TEST(test_mq_known_answers),
           TEST(test_token_known_answers),
           TEST(test_register_free_known_answers),

@@ -134,6 +134,35 @@ static void test_device_token_known_answers(void) {
         vectors_walk("mqtt-connwl", "", 2, check_connwl);
 }
 
+static void test_long_tokens_and_their_client_ids(void) {
+        iotlink_sign_identity identity = {
+                        .struct_size = sizeof(identity),
+                        .mode = IOTLINK_SIGN_MODE_DEVICE_TOKEN,
+                        .product_key = "a1X2bEnP82z",
+                        .device_name = "example1",
+                        .region = "cn-shanghai",
+                        .tls = 1,
+        };
+        char id[501], token[1001], large_id[600], large_token[1001];
+        Room room;
+
+        memset(id, 'i', sizeof(id) - 1);
+        memset(token, 't', sizeof(token) - 1);
+        id[sizeof(id) - 1] = token[sizeof(token) - 1] = '\0';
+        identity.client_id = id;
+        identity.device_token = token;
+        room_init(&room);
+        CHECK_INT(iotlink_sign_device(&identity, &room.connect), -ENOBUFS);
+        CHECK_INT(room.connect.client_id.needed, 500 + sizeof("|securemode=-2,authType=connwl|"));
+        CHECK_INT(room.connect.password.needed, sizeof(token));
+        room.connect.client_id = (iotlink_sign_text){large_id, sizeof(large_id), 0};
+        room.connect.password = (iotlink_sign_text){large_token, sizeof(large_token), 0};
+        CHECK_INT(iotlink_sign_device(&identity, &room.connect), 0);
+        CHECK_STR(large_token, token);
+        CHECK_INT(strncmp(large_id, id, 500), 0);
+        CHECK_STR(large_id + 500, "|securemode=-2,authType=connwl|");
+}
+
 static iotlink_sign_identity queue(int mode, json_t *inputs) {
         return (iotlink_sign_identity){
                         .struct_size = sizeof(iotlink_sign_identity),
@@ -333,6 +362,10 @@ static void test_mistakes_with_tokens(void) {
         check_mistake(&identity, "client_id");
         identity.client_id = "a|b";
         check_mistake(&identity, "client_id");
+        identity.client_id = "";
+        check_mistake(&identity, "client_id");
+        identity.client_id = "a\n";
+        check_mistake(&identity, "client_id");
         identity.client_id = "id";
         CHECK_INT(iotlink_sign_check(&identity, NULL), 0);
         identity.device_token = "";
@@ -355,6 +388,7 @@ static void test_mistakes_with_tokens(void) {
 TEST_MAIN(TEST(test_https_known_answers),
           TEST(test_mqtt_registration_known_answers),
           TEST(test_device_token_known_answers),
+          TEST(test_long_tokens_and_their_client_ids),
           TEST(test_mq_known_answers),
           TEST(test_mq_device),
           TEST(test_registration_with_an_instance),
