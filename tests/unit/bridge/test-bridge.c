@@ -55,7 +55,7 @@ static void set_up(World *w) {
                                    .max_payload_bytes = 1024,
                                    .memory_bytes = 65536},
                         .downlink = {.routes = w->routes, .max_payload_bytes = 1024},
-                        .link = {.source = {on_get, NULL},
+                        .link = {.source = {.get = on_get},
                                  .keepalive_sec = 100,
                                  .connect_timeout_sec = 20,
                                  .network = {100 * USEC_PER_MSEC, 100 * USEC_PER_MSEC}},

@@ -93,7 +93,7 @@ static inline void world_new(World *w, const UplinkConfig *up, const DownlinkCon
         DownlinkConfig downlink = down ? *down : (DownlinkConfig){0};
 
         *w = (World){.now = 1000 * SEC};
-        w->link_config = (LinkConfig){.source = {world_credentials, w},
+        w->link_config = (LinkConfig){.source = {.get = world_credentials, .userdata = w},
                                       .keepalive_sec = 1000,
                                       .connect_timeout_sec = 20,
                                       .network = {1 * SEC, 300 * SEC}};
