@@ -8,7 +8,7 @@ _iotlinkctl() {
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
-                status | pub | sub | watch | sign | check)
+                status | pub | sub | watch | sign | check | metrics)
                         command=${COMP_WORDS[i]}
                         break
                         ;;
@@ -37,7 +37,7 @@ _iotlinkctl() {
         esac
 
         case $command in
-        '') options+=' status pub sub watch sign check' ;;
+        '') options+=' status pub sub watch sign check metrics' ;;
         pub) options+=' --file --lines --qos --wait --ttl' ;;
         sub) options+=' --count --verbose --qos' ;;
         sign) options+=' --config --explain --show-secret' ;;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for iotlinkctl(1)
 
-set -l commands status pub sub watch sign check
+set -l commands status pub sub watch sign check metrics
 set -l none "not __fish_seen_subcommand_from $commands"
 
 complete -c iotlinkctl -f
@@ -16,6 +16,7 @@ complete -c iotlinkctl -n $none -a sub -d 'Print messages as they come'
 complete -c iotlinkctl -n $none -a watch -d 'Print each change of the connection'
 complete -c iotlinkctl -n $none -a sign -d 'Show what a CONNECT would say'
 complete -c iotlinkctl -n $none -a check -d 'Check a configuration'
+complete -c iotlinkctl -n $none -a metrics -d 'Print the status as OpenMetrics text'
 
 complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s f -l file -r -F -d 'Take the payload from a file'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s l -l lines -d 'Publish line by line'

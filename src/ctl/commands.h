@@ -11,3 +11,4 @@ int command_sub(const Options *options, char **args);
 int command_watch(const Options *options, char **args);
 int command_sign(const Options *options, char **args);
 int command_check(const Options *options, char **args);
+int command_metrics(const Options *options, char **args);

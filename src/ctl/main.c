@@ -19,6 +19,7 @@ const Command commands[] = {
                  command_sign},
                 {"check", "[CONFIG]", "checks a configuration and says what it means", 0, 1,
                  command_check},
+                {"metrics", "", "prints the status as OpenMetrics text", 0, 0, command_metrics},
                 {NULL, NULL, NULL, 0, 0, NULL},
 };
 
