@@ -26,6 +26,7 @@ struct Bridge {
         LinkState seen_state; /* what uplink and downlink know of */
         void (*stopped)(void *userdata);
         void *stopped_userdata;
+        bool stopping; /* the link is stopped once the uplink has written */
 
         sd_event *event;
         sd_event_source *cloud, *disk, *timer, *post;
@@ -268,11 +269,19 @@ static int arm(Bridge *bridge, uint64_t deadline_usec) {
         return r;
 }
 
+static void stop_if_written(Bridge *bridge) {
+        if (!bridge->stopping || uplink_is_writing(bridge->uplink))
+                return;
+        bridge->stopping = false;
+        link_stop(bridge->link);
+}
+
 static int go_on(Bridge *bridge) {
         uint64_t now = clock_now_usec(), of_link, of_uplink;
         int r;
 
         uplink_pump(bridge->uplink, now);
+        stop_if_written(bridge);
         of_link = link_deadline_usec(bridge->link);
         of_uplink = uplink_deadline_usec(bridge->uplink, now);
         r = arm(bridge, of_link < of_uplink ? of_link : of_uplink);
@@ -390,5 +399,6 @@ void bridge_start(Bridge *bridge) {
 void bridge_stop(Bridge *bridge, void (*done)(void *userdata), void *userdata) {
         bridge->stopped = done;
         bridge->stopped_userdata = userdata;
-        link_stop(bridge->link);
+        bridge->stopping = true;
+        stop_if_written(bridge);
 }

@@ -474,6 +474,10 @@ uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec) {
         return deadline;
 }
 
+bool uplink_is_writing(const Uplink *uplink) {
+        return uplink->lanes[0].n_in_flight > 0;
+}
+
 void uplink_counters(const Uplink *uplink, UplinkCounters *ret) {
         *ret = (UplinkCounters){
                         .bytes = bytes_held(uplink),

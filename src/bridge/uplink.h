@@ -58,6 +58,10 @@ void uplink_pump(Uplink *uplink, uint64_t now_usec);
  */
 uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec);
 
+/* Whether QoS 0 messages are handed over and not written yet: the end of the connection drops them.
+ */
+bool uplink_is_writing(const Uplink *uplink);
+
 void uplink_counters(const Uplink *uplink, UplinkCounters *ret);
 
 DEFINE_CLEANUP(Uplink *, uplink_free);
