@@ -201,6 +201,24 @@ static void on_watch(void *userdata, LocalSession *session, const LocalId *id) {
         local_session_facts(session, "state", id, facts, status_state(&source, &texts, facts));
 }
 
+static void on_receipt(void *userdata,
+                       LocalSession *session,
+                       const LocalId *id,
+                       uint64_t receipt,
+                       LocalWait wait) {
+        (void)userdata;
+        (void)receipt;
+        (void)wait;
+        local_session_error(session, id, LOCAL_ERROR_UNSUPPORTED, NULL,
+                            "receipts can't be asked for in this version");
+}
+
+static void on_spool(void *userdata, LocalSession *session, const LocalSpool *request) {
+        (void)userdata;
+        local_session_error(session, request->id, LOCAL_ERROR_UNSUPPORTED, NULL,
+                            "the spool can't be looked at in this version");
+}
+
 static void on_closed(void *userdata, LocalSession *session) {
         Bridge *bridge = userdata;
         Client *client = client_peek(session);
@@ -219,6 +237,8 @@ static const LocalHandler local_handler = {
                 .done = on_done,
                 .status = on_status,
                 .watch = on_watch,
+                .receipt = on_receipt,
+                .spool = on_spool,
                 .closed = on_closed,
 };
 

@@ -419,7 +419,7 @@ static int deliver(const char *topic, int route_qos, void *userdata) {
                         best = qos;
                 delivery->n_receivers++;
                 local_session_message(client->session, topic, delivery->message, best,
-                                      best > 0 ? ++client->last_mid : 0);
+                                      best > 0 ? ++client->last_mid : 0, false);
         }
         return 0;
 }

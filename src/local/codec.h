@@ -25,6 +25,8 @@ typedef enum RequestKind {
         REQUEST_DONE,
         REQUEST_STATUS,
         REQUEST_WATCH,
+        REQUEST_RECEIPT,
+        REQUEST_SPOOL,
 } RequestKind;
 
 /* What was decoded. Pointers stay valid until the next call of decode() or free(). */
@@ -35,14 +37,17 @@ typedef struct Request {
         const char *client; /* hello: may be NULL */
 
         Message *message; /* publish */
-        LocalWait wait;
+        LocalWait wait;   /* publish; receipt: stored or delivered */
         uint32_t ttl_sec;
 
-        const char *filter; /* subscribe, unsubscribe */
+        const char *filter; /* subscribe, unsubscribe; spool: may be NULL */
         int qos;
         bool durable;
 
         uint64_t mid; /* done */
+
+        uint64_t receipt; /* receipt */
+        LocalSpool spool; /* spool, but for the id */
 
         /* When it was refused, only these and the id are valid. */
         LocalError error;
@@ -56,6 +61,14 @@ typedef enum CodecResult {
         CODEC_BROKEN,  /* the same, but the bytes after it make no sense any more */
 } CodecResult;
 
+/* What an "ack" says besides its state. */
+typedef struct AckDetail {
+        int qos;          /* < 0: left out */
+        bool pending;     /* false: left out */
+        uint64_t receipt; /* 0: left out */
+        int64_t count;    /* < 0: left out */
+} AckDetail;
+
 typedef struct CodecOps {
         /* The codec's own state of one connection. 0 or -ENOMEM. */
         int (*new)(void **ret);
@@ -65,7 +78,10 @@ typedef struct CodecOps {
         CodecResult (*decode)(void *state, Buffer *input, bool at_end, Request *ret);
 
         /* Append to @output: all of it or nothing. 0, -ENOMEM or -ENOBUFS. */
-        int (*encode_ack)(Buffer *output, const LocalId *id, LocalAck state, int qos, bool pending);
+        int (*encode_ack)(Buffer *output,
+                          const LocalId *id,
+                          LocalAck state,
+                          const AckDetail *detail);
         int (*encode_error)(Buffer *output,
                             const LocalId *id,
                             LocalError code,
@@ -75,10 +91,16 @@ typedef struct CodecOps {
                               const char *topic,
                               const Message *message,
                               int qos,
-                              uint64_t mid);
+                              uint64_t mid,
+                              bool redelivered);
         int (*encode_facts)(Buffer *output,
                             const char *op,
                             const LocalId *id,
                             const LocalFact *facts,
                             size_t n_facts);
+        int (*encode_spool)(Buffer *output,
+                            const LocalId *id,
+                            const LocalSpooled *items,
+                            size_t n_items,
+                            bool more);
 } CodecOps;

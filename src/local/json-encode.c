@@ -18,6 +18,7 @@ static const char *const ack_words[_LOCAL_ACK_MAX] = {
                 [LOCAL_ACK_DELIVERED] = "delivered",
                 [LOCAL_ACK_SUBSCRIBED] = "subscribed",
                 [LOCAL_ACK_UNSUBSCRIBED] = "unsubscribed",
+                [LOCAL_ACK_DROPPED] = "dropped",
 };
 
 static const char *const error_words[_LOCAL_ERROR_MAX] = {
@@ -131,6 +132,13 @@ static void put_base64(Line *line, const void *data, size_t size) {
         put(line, "\"", 1);
 }
 
+static void put_member(Line *line, const char *name, int64_t value) {
+        put_words(line, ",\"");
+        put_words(line, name);
+        put_words(line, "\":");
+        put_integer(line, value);
+}
+
 static void put_id(Line *line, const LocalId *id) {
         if (!id || id->kind == LOCAL_ID_NONE)
                 return;
@@ -157,7 +165,7 @@ static int line_end(Line *line) {
         return line->error;
 }
 
-int json_encode_ack(Buffer *output, const LocalId *id, LocalAck state, int qos, bool pending) {
+int json_encode_ack(Buffer *output, const LocalId *id, LocalAck state, const AckDetail *detail) {
         Line line = line_begin(output, "ack");
 
         assert(state < _LOCAL_ACK_MAX);
@@ -165,11 +173,13 @@ int json_encode_ack(Buffer *output, const LocalId *id, LocalAck state, int qos, 
         put_words(&line, ",\"state\":\"");
         put_words(&line, ack_words[state]);
         put(&line, "\"", 1);
-        if (qos >= 0) {
-                put_words(&line, ",\"qos\":");
-                put_integer(&line, qos);
-        }
-        if (pending)
+        if (detail->qos >= 0)
+                put_member(&line, "qos", detail->qos);
+        if (detail->receipt > 0)
+                put_member(&line, "receipt", (int64_t)detail->receipt);
+        if (detail->count >= 0)
+                put_member(&line, "count", detail->count);
+        if (detail->pending)
                 put_words(&line, ",\"pending\":true");
         return line_end(&line);
 }
@@ -195,8 +205,12 @@ int json_encode_error(Buffer *output,
         return line_end(&line);
 }
 
-int json_encode_message(
-                Buffer *output, const char *topic, const Message *message, int qos, uint64_t mid) {
+int json_encode_message(Buffer *output,
+                        const char *topic,
+                        const Message *message,
+                        int qos,
+                        uint64_t mid,
+                        bool redelivered) {
         const void *payload = message_payload(message);
         size_t size = message_payload_size(message);
         Line line = line_begin(output, "msg");
@@ -210,12 +224,11 @@ int json_encode_message(
                 put_words(&line, ",\"payload_b64\":");
                 put_base64(&line, payload, size);
         }
-        put_words(&line, ",\"qos\":");
-        put_integer(&line, qos);
-        if (mid > 0) {
-                put_words(&line, ",\"mid\":");
-                put_integer(&line, (int64_t)mid);
-        }
+        put_member(&line, "qos", qos);
+        if (mid > 0)
+                put_member(&line, "mid", (int64_t)mid);
+        if (redelivered)
+                put_words(&line, ",\"redelivered\":true");
         return line_end(&line);
 }
 
@@ -247,5 +260,29 @@ int json_encode_facts(Buffer *output,
                         break;
                 }
         }
+        return line_end(&line);
+}
+
+int json_encode_spool(Buffer *output,
+                      const LocalId *id,
+                      const LocalSpooled *items,
+                      size_t n_items,
+                      bool more) {
+        Line line = line_begin(output, "spool");
+
+        put_id(&line, id);
+        put_words(&line, ",\"messages\":[");
+        for (size_t i = 0; i < n_items; i++) {
+                put_words(&line, i > 0 ? ",{\"receipt\":" : "{\"receipt\":");
+                put_integer(&line, (int64_t)items[i].receipt);
+                put_words(&line, ",\"topic\":");
+                put_text(&line, items[i].topic);
+                put_member(&line, "size", (int64_t)items[i].size);
+                put_member(&line, "accepted", (int64_t)items[i].accepted_sec);
+                if (items[i].expires_in_sec >= 0)
+                        put_member(&line, "expires_in", items[i].expires_in_sec);
+                put(&line, "}", 1);
+        }
+        put_words(&line, more ? "],\"more\":true" : "],\"more\":false");
         return line_end(&line);
 }

@@ -5,22 +5,33 @@
  * The encoding half of the JSON codec; the functions are those of CodecOps.
  */
 
-#include "local/session.h"
+#include "local/codec.h"
 #include "message/message.h"
 #include "util/buffer.h"
 #include "util/macro.h"
 
-_warn_unused_ int json_encode_ack(
-                Buffer *output, const LocalId *id, LocalAck state, int qos, bool pending);
+_warn_unused_ int json_encode_ack(Buffer *output,
+                                  const LocalId *id,
+                                  LocalAck state,
+                                  const AckDetail *detail);
 _warn_unused_ int json_encode_error(Buffer *output,
                                     const LocalId *id,
                                     LocalError code,
                                     const char *filter,
                                     const char *message);
-_warn_unused_ int json_encode_message(
-                Buffer *output, const char *topic, const Message *message, int qos, uint64_t mid);
+_warn_unused_ int json_encode_message(Buffer *output,
+                                      const char *topic,
+                                      const Message *message,
+                                      int qos,
+                                      uint64_t mid,
+                                      bool redelivered);
 _warn_unused_ int json_encode_facts(Buffer *output,
                                     const char *op,
                                     const LocalId *id,
                                     const LocalFact *facts,
                                     size_t n_facts);
+_warn_unused_ int json_encode_spool(Buffer *output,
+                                    const LocalId *id,
+                                    const LocalSpooled *items,
+                                    size_t n_items,
+                                    bool more);

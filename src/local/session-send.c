@@ -34,11 +34,39 @@ static void send_end(LocalSession *session, int r) {
         session_make_due(session);
 }
 
+static void send_ack(LocalSession *session,
+                     const LocalId *id,
+                     LocalAck state,
+                     const AckDetail *detail) {
+        if (send_begin(session))
+                send_end(session, session->codec->encode_ack(&session->output, id, state, detail));
+}
+
 void local_session_ack(
                 LocalSession *session, const LocalId *id, LocalAck state, int qos, bool pending) {
+        send_ack(session, id, state, &(AckDetail){.qos = qos, .pending = pending, .count = -1});
+}
+
+void local_session_ack_receipt(LocalSession *session,
+                               const LocalId *id,
+                               LocalAck state,
+                               int qos,
+                               uint64_t receipt) {
+        send_ack(session, id, state, &(AckDetail){.qos = qos, .receipt = receipt, .count = -1});
+}
+
+void local_session_dropped(LocalSession *session, const LocalId *id, uint64_t count) {
+        send_ack(session, id, LOCAL_ACK_DROPPED, &(AckDetail){.qos = -1, .count = (int64_t)count});
+}
+
+void local_session_spool(LocalSession *session,
+                         const LocalId *id,
+                         const LocalSpooled *items,
+                         size_t n_items,
+                         bool more) {
         if (send_begin(session))
                 send_end(session,
-                         session->codec->encode_ack(&session->output, id, state, qos, pending));
+                         session->codec->encode_spool(&session->output, id, items, n_items, more));
 }
 
 void local_session_error(LocalSession *session,
@@ -63,10 +91,11 @@ void local_session_message(LocalSession *session,
                            const char *topic,
                            const Message *message,
                            int qos,
-                           uint64_t mid) {
+                           uint64_t mid,
+                           bool redelivered) {
         if (send_begin(session))
                 send_end(session, session->codec->encode_message(&session->output, topic, message,
-                                                                 qos, mid));
+                                                                 qos, mid, redelivered));
 }
 
 void local_session_facts(LocalSession *session,

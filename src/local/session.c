@@ -119,7 +119,7 @@ void session_account(LocalSession *session) {
 
 /* Requests */
 
-static void dispatch(LocalSession *session, const Request *request) {
+static void dispatch(LocalSession *session, Request *request) {
         const LocalHandler *handler = &session->host->handler;
         void *userdata = session->host->userdata;
 
@@ -162,6 +162,13 @@ static void dispatch(LocalSession *session, const Request *request) {
                 break;
         case REQUEST_WATCH:
                 handler->watch(userdata, session, &request->id);
+                break;
+        case REQUEST_RECEIPT:
+                handler->receipt(userdata, session, &request->id, request->receipt, request->wait);
+                break;
+        case REQUEST_SPOOL:
+                request->spool.id = &request->id;
+                handler->spool(userdata, session, &request->spool);
                 break;
         }
 }

@@ -59,6 +59,29 @@ typedef struct LocalSubscribe {
         bool durable;
 } LocalSubscribe;
 
+/* At most this many messages are listed at a time; and when the program doesn't say how many. */
+#define LOCAL_SPOOL_PAGE_MAX 1000U
+#define LOCAL_SPOOL_PAGE     100U
+
+typedef struct LocalSpool {
+        const LocalId *id;
+        enum { LOCAL_SPOOL_LIST, LOCAL_SPOOL_DROP } action;
+        const char *filter; /* of remote names; NULL: all (list), or the receipt says which (drop)
+                             */
+        uint64_t after;     /* list: receipts greater than this */
+        uint32_t limit;     /* list: 1 to LOCAL_SPOOL_PAGE_MAX */
+        uint64_t receipt;   /* drop: 0 when there is a filter */
+} LocalSpool;
+
+/* A message that waits on disk. */
+typedef struct LocalSpooled {
+        uint64_t receipt;
+        const char *topic; /* remote */
+        size_t size;
+        uint64_t accepted_sec;  /* since 1970 */
+        int64_t expires_in_sec; /* < 0: never */
+} LocalSpooled;
+
 /* Who the handler is: the bridge. Everything borrowed is valid only during the call. */
 typedef struct LocalHandler {
         void (*hello)(void *userdata, LocalSession *session, const LocalId *id);
@@ -71,6 +94,13 @@ typedef struct LocalHandler {
         void (*done)(void *userdata, LocalSession *session, uint64_t mid);
         void (*status)(void *userdata, LocalSession *session, const LocalId *id);
         void (*watch)(void *userdata, LocalSession *session, const LocalId *id);
+        /* @wait is LOCAL_WAIT_STORED or LOCAL_WAIT_DELIVERED. */
+        void (*receipt)(void *userdata,
+                        LocalSession *session,
+                        const LocalId *id,
+                        uint64_t receipt,
+                        LocalWait wait);
+        void (*spool)(void *userdata, LocalSession *session, const LocalSpool *request);
         /* The last call for this session, also when the server is freed. */
         void (*closed)(void *userdata, LocalSession *session);
 } LocalHandler;
@@ -82,6 +112,7 @@ typedef enum LocalAck {
         LOCAL_ACK_DELIVERED,
         LOCAL_ACK_SUBSCRIBED,
         LOCAL_ACK_UNSUBSCRIBED,
+        LOCAL_ACK_DROPPED,
         _LOCAL_ACK_MAX,
 } LocalAck;
 
@@ -126,6 +157,23 @@ pid_t local_session_pid(const LocalSession *session);
 void local_session_ack(
                 LocalSession *session, const LocalId *id, LocalAck state, int qos, bool pending);
 
+/* The same with "receipt": what the program can ask for later. 0 leaves it out. */
+void local_session_ack_receipt(LocalSession *session,
+                               const LocalId *id,
+                               LocalAck state,
+                               int qos,
+                               uint64_t receipt);
+
+/* {"op":"ack","state":"dropped",...}, the answer to a drop. */
+void local_session_dropped(LocalSession *session, const LocalId *id, uint64_t count);
+
+/* {"op":"spool",...}, the answer to a list. @more: there are others after these. */
+void local_session_spool(LocalSession *session,
+                         const LocalId *id,
+                         const LocalSpooled *items,
+                         size_t n_items,
+                         bool more);
+
 /* {"op":"error",...}. @filter, when not NULL, adds "filter". */
 void local_session_error(LocalSession *session,
                          const LocalId *id,
@@ -134,12 +182,14 @@ void local_session_error(LocalSession *session,
                          const char *format,
                          ...) _printf_(5, 6);
 
-/* {"op":"msg",...} under the local name @topic. @mid 0 leaves "mid" out. */
+/* {"op":"msg",...} under the local name @topic. @mid 0 leaves "mid" out, @redelivered false
+ * "redelivered". */
 void local_session_message(LocalSession *session,
                            const char *topic,
                            const Message *message,
                            int qos,
-                           uint64_t mid);
+                           uint64_t mid,
+                           bool redelivered);
 
 /* {"op":@op, "id":..., facts...} for hello, status and state. */
 void local_session_facts(LocalSession *session,

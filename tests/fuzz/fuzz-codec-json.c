@@ -15,15 +15,30 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_request(const Request *request) {
+        const AckDetail detail = {.qos = -1, .receipt = request->receipt, .count = -1};
         _cleanup_(buffer_deinit) Buffer output = {0};
         size_t n_lines = 1, n_newlines = 0;
 
-        CHECK_INT(codec_json.encode_ack(&output, &request->id, LOCAL_ACK_SENT, -1, false), 0);
+        CHECK_INT(codec_json.encode_ack(&output, &request->id, LOCAL_ACK_SENT, &detail), 0);
         if (request->kind == REQUEST_PUBLISH) {
                 const Message *m = request->message;
 
                 CHECK(message_payload_size(m) <= MESSAGE_PAYLOAD_MAX);
-                CHECK_INT(codec_json.encode_message(&output, message_topic(m), m, 1, 1), 0);
+                CHECK_INT(codec_json.encode_message(&output, message_topic(m), m, 1, 1, false), 0);
+                n_lines++;
+        }
+        if (request->kind == REQUEST_RECEIPT)
+                CHECK(request->receipt > 0 && (request->wait == LOCAL_WAIT_STORED ||
+                                               request->wait == LOCAL_WAIT_DELIVERED));
+        if (request->kind == REQUEST_SPOOL) {
+                const LocalSpool *s = &request->spool;
+                const LocalSpooled item = {.receipt = 1, .topic = s->filter ? s->filter : "t"};
+
+                if (s->action == LOCAL_SPOOL_LIST)
+                        CHECK(s->limit >= 1 && s->limit <= LOCAL_SPOOL_PAGE_MAX);
+                else
+                        CHECK((s->receipt > 0) != (s->filter != NULL));
+                CHECK_INT(codec_json.encode_spool(&output, &request->id, &item, 1, false), 0);
                 n_lines++;
         }
         for (size_t i = 0; i < buffer_size(&output); i++)

@@ -104,21 +104,56 @@ static const char *id_text(const LocalId *id) {
         return text;
 }
 
-void local_session_ack(
-                LocalSession *session, const LocalId *id, LocalAck state, int qos, bool pending) {
+static void add_ack(LocalSession *session,
+                    const LocalId *id,
+                    LocalAck state,
+                    int qos,
+                    bool pending,
+                    uint64_t receipt) {
         static const char *const words[_LOCAL_ACK_MAX] = {
                         [LOCAL_ACK_SENT] = "sent",
                         [LOCAL_ACK_STORED] = "stored",
                         [LOCAL_ACK_DELIVERED] = "delivered",
                         [LOCAL_ACK_SUBSCRIBED] = "subscribed",
                         [LOCAL_ACK_UNSUBSCRIBED] = "unsubscribed",
+                        [LOCAL_ACK_DROPPED] = "dropped",
         };
-        char qos_text[16] = "";
+        char qos_text[16] = "", receipt_text[40] = "";
 
         if (qos >= 0)
                 (void)snprintf(qos_text, sizeof(qos_text), " qos=%d", qos);
-        add(session, "ack %s %s%s%s\n", id_text(id), words[state], qos_text,
+        if (receipt > 0)
+                (void)snprintf(receipt_text, sizeof(receipt_text), " receipt=%" PRIu64, receipt);
+        add(session, "ack %s %s%s%s%s\n", id_text(id), words[state], qos_text, receipt_text,
             pending ? " pending" : "");
+}
+
+void local_session_ack(
+                LocalSession *session, const LocalId *id, LocalAck state, int qos, bool pending) {
+        add_ack(session, id, state, qos, pending, 0);
+}
+
+void local_session_ack_receipt(LocalSession *session,
+                               const LocalId *id,
+                               LocalAck state,
+                               int qos,
+                               uint64_t receipt) {
+        add_ack(session, id, state, qos, false, receipt);
+}
+
+void local_session_dropped(LocalSession *session, const LocalId *id, uint64_t count) {
+        add(session, "ack %s dropped count=%" PRIu64 "\n", id_text(id), count);
+}
+
+void local_session_spool(LocalSession *session,
+                         const LocalId *id,
+                         const LocalSpooled *items,
+                         size_t n_items,
+                         bool more) {
+        add(session, "spool %s%s\n", id_text(id), more ? " more" : "");
+        for (size_t i = 0; i < n_items; i++)
+                add(session, "  %" PRIu64 " %s size=%zu ttl=%" PRId64 "\n", items[i].receipt,
+                    items[i].topic, items[i].size, items[i].expires_in_sec);
 }
 
 void local_session_error(LocalSession *session,
@@ -154,12 +189,14 @@ void local_session_message(LocalSession *session,
                            const char *topic,
                            const Message *message,
                            int qos,
-                           uint64_t mid) {
+                           uint64_t mid,
+                           bool redelivered) {
         char payload[64];
 
         (void)snprintf(payload, sizeof(payload), "%.*s", (int)message_payload_size(message),
                        (const char *)message_payload(message));
-        add(session, "msg %s qos=%d mid=%" PRIu64 " %s\n", topic, qos, mid, payload);
+        add(session, "msg %s qos=%d mid=%" PRIu64 "%s %s\n", topic, qos, mid,
+            redelivered ? " redelivered" : "", payload);
 }
 
 void local_session_hold(LocalSession *session) {

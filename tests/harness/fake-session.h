@@ -7,7 +7,10 @@
  *
  *         ack 1 delivered              error 2 offline              msg a/b qos=1 mid=3 payload
  *         ack 1 subscribed qos=1       error - rejected a/b
- *         ack 1 subscribed qos=1 pending
+ *         ack 1 subscribed qos=1 pending        msg a/b qos=1 mid=3 redelivered payload
+ *         ack 1 stored receipt=17               ack 1 dropped count=3
+ *         spool 1 more
+ *           17 pk/dn/a size=4 ttl=-1
  *
  * Programs that link it don't link the local layer's session.o.
  */

@@ -115,6 +115,30 @@ static void on_watch(void *userdata, LocalSession *session, const LocalId *id) {
         local_session_facts(session, "state", id, NULL, 0);
 }
 
+static void on_receipt(void *userdata,
+                       LocalSession *session,
+                       const LocalId *id,
+                       uint64_t receipt,
+                       LocalWait wait) {
+        (void)userdata;
+        local_session_ack_receipt(session, id,
+                                  wait == LOCAL_WAIT_STORED ? LOCAL_ACK_STORED
+                                                            : LOCAL_ACK_DELIVERED,
+                                  -1, receipt);
+}
+
+static void on_spool(void *userdata, LocalSession *session, const LocalSpool *request) {
+        const LocalSpooled next = {request->after + 1, "t", 1, 2, -1};
+        Bench *bench = userdata;
+
+        if (request->action == LOCAL_SPOOL_LIST) {
+                local_session_spool(session, request->id, &next, request->limit, true);
+                return;
+        }
+        (void)snprintf(bench->last_topic, sizeof(bench->last_topic), "%s", request->filter);
+        local_session_dropped(session, request->id, 3);
+}
+
 static void on_closed(void *userdata, LocalSession *session) {
         Bench *bench = userdata;
 
@@ -136,6 +160,8 @@ static inline void bench_init_full(Bench *bench, const LocalLimits *limits) {
                                              .done = on_done,
                                              .status = on_status,
                                              .watch = on_watch,
+                                             .receipt = on_receipt,
+                                             .spool = on_spool,
                                              .closed = on_closed};
         int fd;
 

@@ -72,6 +72,18 @@ static const char *short_form(const Request *request) {
         case REQUEST_WATCH:
                 (void)snprintf(text, sizeof(text), "watch %s", id);
                 break;
+        case REQUEST_RECEIPT:
+                (void)snprintf(text, sizeof(text), "receipt %s %llu w%d", id,
+                               (unsigned long long)request->receipt, (int)request->wait);
+                break;
+        case REQUEST_SPOOL:
+                (void)snprintf(text, sizeof(text),
+                               "spool %s %s %s after=%llu limit=%u receipt=%llu", id,
+                               request->spool.action == LOCAL_SPOOL_LIST ? "list" : "drop",
+                               request->spool.filter ? request->spool.filter : "-",
+                               (unsigned long long)request->spool.after, request->spool.limit,
+                               (unsigned long long)request->spool.receipt);
+                break;
         }
         return text;
 }
@@ -120,6 +132,21 @@ static void test_good_lines(void) {
                          "\"1234567890123456789012345678901234567890123456789012345678901234\"}",
                          "status '1234567890123456789012345678901234567890123456789012345678901234'"},
                         {"{\"op\":\"watch\",\"id\":\"\"}", "watch ''"},
+                        {"{\"op\":\"receipt\",\"id\":1,\"receipt\":17}", "receipt 1 17 w2"},
+                        {"{\"op\":\"receipt\",\"receipt\":9223372036854775807,"
+                         "\"wait\":\"delivered\"}",
+                         "receipt - 9223372036854775807 w3"},
+                        {"{\"op\":\"receipt\",\"receipt\":1,\"wait\":\"stored\"}",
+                         "receipt - 1 w2"},
+                        {"{\"op\":\"spool\",\"id\":1,\"action\":\"list\"}",
+                         "spool 1 list - after=0 limit=100 receipt=0"},
+                        {"{\"op\":\"spool\",\"action\":\"list\",\"after\":17,\"limit\":1000,"
+                         "\"filter\":\"a/#\"}",
+                         "spool - list a/# after=17 limit=1000 receipt=0"},
+                        {"{\"op\":\"spool\",\"action\":\"drop\",\"filter\":\"#\"}",
+                         "spool - drop # after=0 limit=0 receipt=0"},
+                        {"{\"op\":\"spool\",\"action\":\"drop\",\"receipt\":17}",
+                         "spool - drop - after=0 limit=0 receipt=17"},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -221,6 +248,31 @@ static void test_bad_lines(void) {
                         {"{\"op\":\"done\",\"id\":5,\"mid\":0}", BAD, "mid must", 5},
                         {"{\"op\":\"done\",\"id\":5,\"mid\":\"1\"}", BAD, "mid must", 5},
                         {"{\"op\":\"hello\",\"id\":5,\"client\":\"\"}", BAD, "client must", 5},
+                        {"{\"op\":\"receipt\",\"id\":5}", BAD, "needs a receipt", 5},
+                        {"{\"op\":\"receipt\",\"id\":5,\"receipt\":0}", BAD, "receipt must", 5},
+                        {"{\"op\":\"receipt\",\"id\":5,\"receipt\":\"1\"}", BAD, "receipt must", 5},
+                        {"{\"op\":\"receipt\",\"id\":5,\"receipt\":1,\"wait\":\"sent\"}", BAD,
+                         "wait must", 5},
+                        {"{\"op\":\"receipt\",\"id\":5,\"receipt\":1,\"wait\":\"\"}", BAD,
+                         "wait must", 5},
+                        {"{\"op\":\"spool\",\"id\":5}", BAD, "needs an action", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":1}", BAD, "action must", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"eat\"}", BAD, "needs an action",
+                         5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"list\",\"limit\":0}", BAD,
+                         "limit must", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"list\",\"limit\":1001}", BAD,
+                         "1000", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"list\",\"after\":-1}", BAD,
+                         "after must", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"list\",\"filter\":\"a/#/b\"}",
+                         TOPIC, "last", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"drop\"}", BAD, "either", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"drop\",\"receipt\":1,"
+                         "\"filter\":\"#\"}",
+                         BAD, "either", 5},
+                        {"{\"op\":\"spool\",\"id\":5,\"action\":\"drop\",\"receipt\":0}", BAD,
+                         "receipt must", 5},
                         {"{\"op\":\"hello\",\"id\":5,\"client\":\"a b\"}", BAD, "client must", 5},
                         {"{\"op\":\"hello\",\"id\":5,\"client\":"
                          "\"12345678901234567890123456789012345678901234567890123456789012345\"}",
@@ -468,10 +520,15 @@ static const char *text_of(Buffer *output) {
 static void test_encodes_acks_and_errors(void) {
         const LocalId integer = {LOCAL_ID_INTEGER, INT64_MIN, ""},
                       string = {LOCAL_ID_STRING, 0, "a\"b"}, none = {0};
+        const AckDetail bare = {.qos = -1, .count = -1},
+                        pending = {.qos = 1, .pending = true, .count = -1},
+                        receipt = {.qos = -1, .receipt = 17, .count = -1}, count = {.qos = -1};
         _cleanup_(buffer_deinit) Buffer b = {0};
 
-        CHECK_INT(codec_json.encode_ack(&b, &integer, LOCAL_ACK_DELIVERED, -1, false), 0);
-        CHECK_INT(codec_json.encode_ack(&b, &string, LOCAL_ACK_SUBSCRIBED, 1, true), 0);
+        CHECK_INT(codec_json.encode_ack(&b, &integer, LOCAL_ACK_DELIVERED, &bare), 0);
+        CHECK_INT(codec_json.encode_ack(&b, &string, LOCAL_ACK_SUBSCRIBED, &pending), 0);
+        CHECK_INT(codec_json.encode_ack(&b, &none, LOCAL_ACK_STORED, &receipt), 0);
+        CHECK_INT(codec_json.encode_ack(&b, &none, LOCAL_ACK_DROPPED, &count), 0);
         CHECK_INT(codec_json.encode_error(&b, &none, LOCAL_ERROR_BAD_TOPIC, NULL, "so \"so\"\n"),
                   0);
         CHECK_INT(codec_json.encode_error(&b, NULL, LOCAL_ERROR_REJECTED, "a/#", "\xff\x01"), 0);
@@ -479,6 +536,8 @@ static void test_encodes_acks_and_errors(void) {
                   "{\"op\":\"ack\",\"id\":-9223372036854775808,\"state\":\"delivered\"}\n"
                   "{\"op\":\"ack\",\"id\":\"a\\\"b\",\"state\":\"subscribed\",\"qos\":1,"
                   "\"pending\":true}\n"
+                  "{\"op\":\"ack\",\"state\":\"stored\",\"receipt\":17}\n"
+                  "{\"op\":\"ack\",\"state\":\"dropped\",\"count\":0}\n"
                   "{\"op\":\"error\",\"code\":\"bad-topic\",\"message\":\"so \\\"so\\\"\\n\"}\n"
                   "{\"op\":\"error\",\"code\":\"rejected\",\"filter\":\"a/#\",\"message\":"
                   "\"?\\u0001\"}\n");
@@ -506,11 +565,12 @@ static void test_encodes_messages(void) {
                 char expected[256];
 
                 CHECK_INT(message_new(&m, "remote", cases[i].payload, cases[i].size, 1), 0);
-                CHECK_INT(codec_json.encode_message(&b, "t\"x", m, 0, 0), 0);
-                CHECK_INT(codec_json.encode_message(&b, "t", m, 1, 12), 0);
+                CHECK_INT(codec_json.encode_message(&b, "t\"x", m, 0, 0, false), 0);
+                CHECK_INT(codec_json.encode_message(&b, "t", m, 1, 12, true), 0);
                 (void)snprintf(expected, sizeof(expected),
                                "{\"op\":\"msg\",\"topic\":\"t\\\"x\",%s,\"qos\":0}\n"
-                               "{\"op\":\"msg\",\"topic\":\"t\",%s,\"qos\":1,\"mid\":12}\n",
+                               "{\"op\":\"msg\",\"topic\":\"t\",%s,\"qos\":1,\"mid\":12,"
+                               "\"redelivered\":true}\n",
                                cases[i].expected, cases[i].expected);
                 CHECK_STR(text_of(&b), expected);
         }
@@ -534,13 +594,29 @@ static void test_encodes_facts(void) {
                   "\"full\":false}\n{\"op\":\"state\"}\n");
 }
 
+static void test_encodes_spools(void) {
+        const LocalSpooled items[] = {{17, "pk/dn/a\"b", 4, 1795300000, 0},
+                                      {UINT64_MAX >> 1, "t", 0, 1, -1}};
+        const LocalId id = {LOCAL_ID_INTEGER, 1, ""};
+        _cleanup_(buffer_deinit) Buffer b = {0};
+
+        CHECK_INT(codec_json.encode_spool(&b, &id, items, ARRAY_SIZE(items), true), 0);
+        CHECK_INT(codec_json.encode_spool(&b, NULL, NULL, 0, false), 0);
+        CHECK_STR(text_of(&b),
+                  "{\"op\":\"spool\",\"id\":1,\"messages\":["
+                  "{\"receipt\":17,\"topic\":\"pk/dn/a\\\"b\",\"size\":4,"
+                  "\"accepted\":1795300000,\"expires_in\":0},"
+                  "{\"receipt\":9223372036854775807,\"topic\":\"t\",\"size\":0,\"accepted\":1}"
+                  "],\"more\":true}\n{\"op\":\"spool\",\"messages\":[],\"more\":false}\n");
+}
+
 static void test_a_line_is_whole_or_absent(void) {
         _cleanup_(message_unrefp) Message *m = NULL;
 
         CHECK_INT(message_new(&m, "t", "\xff\xff\xff", 3, 1), 0);
         for (size_t max = 1; max < 80; max++) {
                 _cleanup_(buffer_deinit) Buffer b = {.size_max = max};
-                int r = codec_json.encode_message(&b, "t", m, 1, 1);
+                int r = codec_json.encode_message(&b, "t", m, 1, 1, false);
 
                 CHECK(r < 0 ? buffer_size(&b) == 0 : buffer_data(&b)[buffer_size(&b) - 1] == '\n');
         }
@@ -562,7 +638,7 @@ static void test_payloads_survive_the_round_trip(void) {
                         payload[i] = (uint8_t)(round % 2 ? random >> 16 : random >> 16 & 0x7F);
                 }
                 CHECK_INT(message_new(&m, "t", payload, round % sizeof(payload), 1), 0);
-                CHECK_INT(codec_json.encode_message(&b, "t", m, 1, 0), 0);
+                CHECK_INT(codec_json.encode_message(&b, "t", m, 1, 0, false), 0);
                 feed(&bench, text_of(&b));
                 op = memmem(bench.input.bytes, buffer_size(&bench.input), "msg", 3);
                 CHECK(op);
@@ -591,5 +667,6 @@ TEST_MAIN(TEST(test_good_lines),
           TEST(test_encodes_acks_and_errors),
           TEST(test_encodes_messages),
           TEST(test_encodes_facts),
+          TEST(test_encodes_spools),
           TEST(test_a_line_is_whole_or_absent),
           TEST(test_payloads_survive_the_round_trip))

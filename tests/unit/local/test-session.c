@@ -50,6 +50,20 @@ static void test_each_request_reaches_the_handler(void) {
         CHECK_STR(program_line(&bench, fd), "{\"op\":\"status\"}");
         CHECK_STR(program_line(&bench, fd), "{\"op\":\"state\"}");
         CHECK_INT(bench.last_mid, 77);
+
+        program_send(&bench, fd, "{\"op\":\"receipt\",\"id\":4,\"receipt\":17}\n");
+        CHECK_STR(program_line(&bench, fd),
+                  "{\"op\":\"ack\",\"id\":4,\"state\":\"stored\",\"receipt\":17}");
+        program_send(&bench, fd,
+                     "{\"op\":\"spool\",\"id\":5,\"action\":\"list\",\"after\":3,\"limit\":1}\n");
+        CHECK_STR(program_line(&bench, fd),
+                  "{\"op\":\"spool\",\"id\":5,\"messages\":[{\"receipt\":4,\"topic\":\"t\","
+                  "\"size\":1,\"accepted\":2}],\"more\":true}");
+        program_send(&bench, fd,
+                     "{\"op\":\"spool\",\"id\":6,\"action\":\"drop\",\"filter\":\"#\"}\n");
+        CHECK_STR(program_line(&bench, fd),
+                  "{\"op\":\"ack\",\"id\":6,\"state\":\"dropped\",\"count\":3}");
+        CHECK_STR(bench.last_topic, "#");
 }
 
 static void test_requests_byte_by_byte(void) {
@@ -167,7 +181,7 @@ static void fan_out(Bench *bench, size_t payload_size, unsigned n) {
         CHECK_INT(message_new(&m, "remote", payload, payload_size, 1), 0);
         for (unsigned i = 0; i < n; i++)
                 for (size_t s = 0; s < bench->n_subscribers; s++)
-                        local_session_message(bench->subscribers[s], "t", m, 1, i + 1);
+                        local_session_message(bench->subscribers[s], "t", m, 1, i + 1, false);
 }
 
 static int subscriber_connect(Bench *bench) {
@@ -399,7 +413,7 @@ static void test_held_reference_outlives_the_session(void) {
         CHECK_INT(message_new(&m, "t", "x", 1, 0), 0);
         local_session_ack(bench.owed, NULL, LOCAL_ACK_SENT, -1, false);
         local_session_error(bench.owed, NULL, LOCAL_ERROR_OFFLINE, NULL, "%s", "too late");
-        local_session_message(bench.owed, "t", m, 0, 0);
+        local_session_message(bench.owed, "t", m, 0, 0, false);
         local_session_facts(bench.owed, "state", NULL, NULL, 0);
         local_session_set_paused(bench.owed, true);
         local_session_set_paused(bench.owed, false);
