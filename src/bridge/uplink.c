@@ -176,10 +176,11 @@ static bool make_name(Uplink *uplink,
                       char **ret_remote,
                       int *ret_qos) {
         const char *local = message_topic(publish->message), *problem;
+        RouteUp route = {0};
         _cleanup_(freep) char *remote = NULL;
-        int cap = 1, qos = message_qos(publish->message), r;
+        int cap, qos = message_qos(publish->message), r;
 
-        r = route_up(uplink->config.routes, local, &remote, &cap);
+        r = route_up(uplink->config.routes, local, &route);
         if (r < 0) {
                 refuse(uplink, client, publish, LOCAL_ERROR_INTERNAL, "out of memory");
                 return false;
@@ -189,6 +190,8 @@ static bool make_name(Uplink *uplink,
                        "no route in the configuration takes topic '%.200s' up", local);
                 return false;
         }
+        remote = route.remote;
+        cap = route.qos;
         problem = topic_name_problem(remote, &uplink->config.topics);
         if (problem) {
                 refuse(uplink, client, publish, LOCAL_ERROR_BAD_TOPIC,

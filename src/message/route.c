@@ -13,24 +13,32 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "message/route-pattern.h"
 #include "message/route.h"
 #include "message/topic.h"
 
 typedef struct Route {
+        char *name; /* the local pattern as it was configured */
         char *local, *remote;
         RouteDirection direction;
         int qos;
+        RouteWhenFull when_full;
+        uint32_t number;
 } Route;
 
 struct RouteTable {
         Route *routes;
         size_t n_routes;
 };
+
+static void route_done(Route *route) {
+        free(route->name);
+        free(route->local);
+        free(route->remote);
+}
 
 int route_table_new(RouteTable **ret) {
         RouteTable *table = calloc(1, sizeof(*table));
@@ -44,10 +52,8 @@ int route_table_new(RouteTable **ret) {
 RouteTable *route_table_free(RouteTable *table) {
         if (!table)
                 return NULL;
-        for (size_t i = 0; i < table->n_routes; i++) {
-                free(table->routes[i].local);
-                free(table->routes[i].remote);
-        }
+        for (size_t i = 0; i < table->n_routes; i++)
+                route_done(&table->routes[i]);
         free(table->routes);
         free(table);
         return NULL;
@@ -175,154 +181,86 @@ static int filter_intersect(const char *filter, const char *pattern, char **ret)
         return 1;
 }
 
-/* Adding a route */
-
-_printf_(2, 3) static int refuse(char **ret_error, const char *format, ...) {
-        va_list args;
-        char *error = NULL;
-        int n;
-
-        va_start(args, format);
-        n = vasprintf(&error, format, args);
-        va_end(args);
-        if (n < 0)
-                return -ENOMEM;
-        *ret_error = error;
-        return -EINVAL;
-}
-
-/* The placeholder that @text begins with: its size, 0 if it is none of ours. */
-static size_t placeholder_find(const char *text,
-                               const RouteVariables *variables,
-                               const char **ret_value) {
-        const struct {
-                const char *name, *value;
-        } known[] = {
-                        {"${product_key}", variables->product_key},
-                        {"${device_name}", variables->device_name},
-                        {"${client_id}", variables->client_id},
+const char *route_when_full_to_string(RouteWhenFull when_full) {
+        static const char *const words[_ROUTE_WHEN_FULL_MAX] = {
+                        [ROUTE_REFUSE] = "refuse",
+                        [ROUTE_DROP_OLDEST] = "drop-oldest",
+                        [ROUTE_KEEP_LATEST] = "keep-latest",
         };
 
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-                if (strncmp(text, known[i].name, strlen(known[i].name)) == 0) {
-                        *ret_value = known[i].value;
-                        return strlen(known[i].name);
-                }
-        return 0;
+        return words[when_full];
 }
 
-/* @text with its placeholders replaced. @which ("local", "remote") is for the error. */
-static int pattern_expand(const char *text,
-                          const char *which,
-                          const RouteVariables *variables,
-                          char **ret,
-                          char **ret_error) {
-        _cleanup_(freep) char *expanded = NULL;
-        size_t size = 0;
-        FILE *stream;
-        int r = 0;
+/* Adding a route */
 
-        stream = open_memstream(&expanded, &size);
-        if (!stream)
-                return -ENOMEM;
+/* FNV-1a; the same for the same text in every run. */
+static uint32_t hash_text(uint32_t hash, const char *text) {
+        do
+                hash = (hash ^ (unsigned char)*text) * 16777619U;
+        while (*text++);
+        return hash;
+}
 
-        for (const char *p = text; *p && r == 0;) {
-                const char *value = NULL;
-                size_t n = strncmp(p, "${", 2) == 0 ? placeholder_find(p, variables, &value) : 1;
+/* 0 is what passes through without a route. */
+static uint32_t number_of(const RouteSpec *spec) {
+        uint32_t hash = hash_text(hash_text(2166136261U, spec->local), spec->remote);
 
-                if (n == 0)
-                        r = refuse(ret_error,
-                                   "the %s pattern '%s' has an unknown placeholder at '%s'; "
-                                   "there are ${product_key}, ${device_name} and ${client_id}",
-                                   which, text, p);
-                else if (n == 1)
-                        (void)fputc(*p, stream);
-                else if (!value)
-                        r = refuse(ret_error,
-                                   "the %s pattern '%s' uses %.*s, which the configuration does "
-                                   "not set",
-                                   which, text, (int)n, p);
-                else if (strpbrk(value, "+#"))
-                        r = refuse(ret_error,
-                                   "the %s pattern '%s' uses %.*s, whose value has a wildcard ('+' "
-                                   "or '#') in it",
-                                   which, text, (int)n, p);
-                else
-                        (void)fputs(value, stream);
-                p += n;
-        }
+        return hash > 0 ? hash : 1;
+}
 
-        /* A stream in memory fails only for want of memory; closing it reports that. */
-        if (ferror(stream) && r == 0)
-                r = -ENOMEM;
-        if (fclose(stream) != 0 && r == 0)
-                r = -ENOMEM;
+static int route_make(Route *route,
+                      const RouteSpec *spec,
+                      const RouteVariables *variables,
+                      char **ret_error) {
+        int r;
+
+        r = route_pattern_expand(spec->local, "local", variables, &route->local, ret_error);
         if (r < 0)
                 return r;
-        *ret = TAKE_PTR(expanded);
-        return 0;
-}
-
-/* Both patterns' wildcards, in order, must be the same. */
-static bool wildcards_agree(const char *a, const char *b) {
-        for (;;) {
-                a = strpbrk(a, "+#");
-                b = strpbrk(b, "+#");
-                if (!a || !b)
-                        return a == b;
-                if (*a++ != *b++)
-                        return false;
-        }
-}
-
-static int patterns_check(const char *local, const char *remote, char **ret_error) {
-        const char *problem;
-
-        problem = topic_filter_problem(local, NULL);
-        if (problem)
-                return refuse(ret_error, "the local pattern '%s' %s", local, problem);
-        problem = topic_filter_problem(remote, NULL);
-        if (problem)
-                return refuse(ret_error, "the remote pattern '%s' %s", remote, problem);
-        if (!wildcards_agree(local, remote))
-                return refuse(ret_error,
-                              "the local pattern '%s' and the remote pattern '%s' must have the "
-                              "same wildcards in the same order",
-                              local, remote);
-        return 0;
+        r = route_pattern_expand(spec->remote, "remote", variables, &route->remote, ret_error);
+        if (r < 0)
+                return r;
+        route->name = strdup(spec->local);
+        return route->name ? route_patterns_check(route->local, route->remote, ret_error) : -ENOMEM;
 }
 
 int route_table_add(RouteTable *table,
-                    const char *local,
-                    const char *remote,
-                    RouteDirection direction,
-                    int qos,
+                    const RouteSpec *spec,
                     const RouteVariables *variables,
                     char **ret_error) {
-        _cleanup_(freep) char *own_local = NULL, *own_remote = NULL;
+        _cleanup_(route_done) Route route = {.direction = spec->direction,
+                                             .qos = spec->qos,
+                                             .when_full = spec->when_full,
+                                             .number = number_of(spec)};
         Route *routes;
         int r;
 
-        assert(direction >= ROUTE_UP && direction <= ROUTE_BOTH);
-        assert(qos == 0 || qos == 1);
+        assert(spec->direction >= ROUTE_UP && spec->direction <= ROUTE_BOTH);
+        assert(spec->qos == 0 || spec->qos == 1);
 
-        r = pattern_expand(local, "local", variables, &own_local, ret_error);
+        r = route_make(&route, spec, variables, ret_error);
         if (r < 0)
                 return r;
-        r = pattern_expand(remote, "remote", variables, &own_remote, ret_error);
-        if (r < 0)
-                return r;
-        r = patterns_check(own_local, own_remote, ret_error);
-        if (r < 0)
-                return r;
-
         routes = reallocarray(table->routes, table->n_routes + 1, sizeof(*routes));
         if (!routes)
                 return -ENOMEM;
         table->routes = routes;
-        table->routes[table->n_routes++] =
-                        (Route){TAKE_PTR(own_local), TAKE_PTR(own_remote), direction, qos};
+        table->routes[table->n_routes++] = route;
+        route = (Route){0};
         return 0;
+}
+
+static const Route *route_find(const RouteTable *table, uint32_t number) {
+        for (size_t i = 0; i < table->n_routes; i++)
+                if (table->routes[i].number == number)
+                        return &table->routes[i];
+        return NULL;
+}
+
+const char *route_name(const RouteTable *table, uint32_t number) {
+        const Route *route = route_find(table, number);
+
+        return route ? route->name : NULL;
 }
 
 /* Collected names, none twice */
@@ -375,34 +313,30 @@ static int names_each(const Names *names, RouteNameFunc func, void *userdata) {
 
 /* Mapping through the table */
 
-int route_up(const RouteTable *table, const char *local, char **ret_remote, int *ret_qos) {
-        char *remote = NULL;
+int route_up(const RouteTable *table, const char *local, RouteUp *ret) {
+        RouteUp up = {.qos = 1};
+        int r = 0;
 
         if (table->n_routes == 0) {
-                remote = strdup(local);
-                if (!remote)
+                up.remote = strdup(local);
+                if (!up.remote)
                         return -ENOMEM;
-                *ret_remote = remote;
-                *ret_qos = 1;
+                *ret = up;
                 return 1;
         }
-
-        for (size_t i = 0; i < table->n_routes; i++) {
+        for (size_t i = 0; i < table->n_routes && r == 0; i++) {
                 const Route *route = &table->routes[i];
-                int r;
 
                 if (!(route->direction & ROUTE_UP) || !topic_matches(route->local, local))
                         continue;
-                r = name_map(local, route->local, route->remote, &remote);
-                if (r < 0)
-                        return r;
-                if (r > 0) {
-                        *ret_remote = remote;
-                        *ret_qos = route->qos;
-                        return 1;
-                }
+                up.qos = route->qos;
+                up.when_full = route->when_full;
+                up.number = route->number;
+                r = name_map(local, route->local, route->remote, &up.remote);
         }
-        return 0;
+        if (r > 0)
+                *ret = up;
+        return r;
 }
 
 int route_down(const RouteTable *table, const char *remote, RouteNameFunc func, void *userdata) {

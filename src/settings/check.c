@@ -156,12 +156,20 @@ static int check_identity(const Draft *draft, SettingsErrors *errors) {
 
 /* Routes */
 
+static RouteDirection direction_of(const RouteDraft *route) {
+        return (RouteDirection)(route->direction + 1); /* up, down, both */
+}
+
 static int check_route(Draft *draft,
                        const RouteDraft *route,
                        const RouteVariables *variables,
                        SettingsErrors *errors) {
         _cleanup_(freep) char *sentence = NULL;
-        RouteDirection direction = (RouteDirection)(route->direction + 1); /* up, down, both */
+        const RouteSpec spec = {.local = route->local,
+                                .remote = route->remote,
+                                .direction = direction_of(route),
+                                .qos = (int)route->qos,
+                                .when_full = (RouteWhenFull)route->when_full};
         int r;
 
         if (!route->local || !route->remote) {
@@ -172,8 +180,12 @@ static int check_route(Draft *draft,
                                             "key '%s' is missing in this route.", key);
                 return 0;
         }
-        r = route_table_add(draft->settings.routes, route->local, route->remote, direction,
-                            (int)route->qos, variables, &sentence);
+        if (spec.direction == ROUTE_DOWN && spec.when_full != ROUTE_REFUSE)
+                settings_errors_add(errors, route->origin,
+                                    "key 'routes[].when_full' is \"%s\"; it is for routes to the "
+                                    "cloud only, this one's direction is \"down\".",
+                                    route_when_full_to_string(spec.when_full));
+        r = route_table_add(draft->settings.routes, &spec, variables, &sentence);
         if (r == -EINVAL) {
                 settings_errors_add(errors, route->origin, "route: %s.", sentence);
                 return 0;
@@ -209,8 +221,9 @@ static int check_routes(Draft *draft, bool identified, SettingsErrors *errors) {
                 s->route_list[s->n_routes++] = (SettingsRoute){
                                 .local = TAKE_PTR(route->local),
                                 .remote = TAKE_PTR(route->remote),
-                                .direction = (RouteDirection)(route->direction + 1),
+                                .direction = direction_of(route),
                                 .qos = (int)route->qos,
+                                .when_full = (RouteWhenFull)route->when_full,
                 };
         }
         return r;

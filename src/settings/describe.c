@@ -61,6 +61,9 @@ static void describe_limits(const Settings *s, FILE *out) {
         describe_limit(out, "connects", s->connects_per_minute, " a minute");
         describe_limit(out, "QoS 1 messages", s->qos1_per_second, " a second");
         describe_limit(out, "QoS 0 messages", s->qos0_per_second, " a second");
+        if (s->qos0_per_second > 0)
+                (void)fprintf(out, "limit        QoS 0 over that: %s\n",
+                              settings_excess_to_string((SettingsExcess)s->qos0_excess));
         describe_limit(out, "unacknowledged messages", s->unacknowledged, " at a time");
         (void)fprintf(out, "limit        %zu bytes of payload\n", s->max_payload_bytes);
         if (s->max_topic_bytes > 0)
@@ -114,7 +117,11 @@ static void describe_routes(const Settings *s, const char *client_id, FILE *out)
                 describe_pattern(s->route_list[i].local, &variables, out);
                 (void)fprintf(out, " %s ", arrows[s->route_list[i].direction]);
                 describe_pattern(s->route_list[i].remote, &variables, out);
-                (void)fprintf(out, "  QoS %d\n", s->route_list[i].qos);
+                (void)fprintf(out, "  QoS %d", s->route_list[i].qos);
+                if (s->route_list[i].when_full != ROUTE_REFUSE)
+                        (void)fprintf(out, ", %s when the store is full",
+                                      route_when_full_to_string(s->route_list[i].when_full));
+                (void)fputc('\n', out);
         }
 }
 

@@ -32,6 +32,7 @@ typedef struct RouteDraft {
         char *local, *remote;
         unsigned direction; /* up, down, both */
         unsigned qos;
+        unsigned when_full;
 } RouteDraft;
 
 /* What was read, before the checks that need more than one key. */

@@ -9,6 +9,16 @@
 #include "settings/settings.h"
 #include "settings/source.h"
 
+const char *settings_excess_to_string(SettingsExcess excess) {
+        static const char *const words[_SETTINGS_EXCESS_MAX] = {
+                        [SETTINGS_EXCESS_WAIT] = "wait",
+                        [SETTINGS_EXCESS_REFUSE] = "refuse",
+                        [SETTINGS_EXCESS_DROP_OLDEST] = "drop-oldest",
+        };
+
+        return words[excess];
+}
+
 void settings_done(Settings *settings) {
         identity_done(&settings->identity);
         free(settings->tls_min_version);

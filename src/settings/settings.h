@@ -32,7 +32,18 @@ typedef struct SettingsRoute {
         char *local, *remote; /* with their placeholders */
         RouteDirection direction;
         int qos;
+        RouteWhenFull when_full;
 } SettingsRoute;
+
+/* What happens to QoS 0 messages over their rate (cloud.limits.qos0_excess). */
+typedef enum SettingsExcess {
+        SETTINGS_EXCESS_WAIT,
+        SETTINGS_EXCESS_REFUSE,
+        SETTINGS_EXCESS_DROP_OLDEST,
+        _SETTINGS_EXCESS_MAX,
+} SettingsExcess;
+
+const char *settings_excess_to_string(SettingsExcess excess);
 
 typedef struct Settings {
         Identity identity; /* with cloud.auth, region, endpoint, sign_method, timestamp in it */
@@ -55,6 +66,7 @@ typedef struct Settings {
         /* cloud.limits; 0 means none */
         unsigned connects_per_minute;
         unsigned qos1_per_second, qos0_per_second;
+        unsigned qos0_excess;    /* a SettingsExcess */
         unsigned unacknowledged; /* QoS 1 publishes in flight; 0: the program's own window */
 
         /* the profile of cloud.auth: not settable */

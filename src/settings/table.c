@@ -47,6 +47,14 @@ static const char *word_direction(unsigned i) {
         return word_of(words, ARRAY_SIZE(words), i);
 }
 
+static const char *word_excess(unsigned i) {
+        return i < _SETTINGS_EXCESS_MAX ? settings_excess_to_string((SettingsExcess)i) : NULL;
+}
+
+static const char *word_when_full(unsigned i) {
+        return i < _ROUTE_WHEN_FULL_MAX ? route_when_full_to_string((RouteWhenFull)i) : NULL;
+}
+
 static const char *word_region(unsigned i) {
         static const char *const words[] = {"cn-shanghai",  "ap-northeast-1", "ap-southeast-1",
                                             "eu-central-1", "us-west-1",      "us-east-1",
@@ -403,6 +411,13 @@ static const SettingsKey keys[] = {
                  .unit = "0 for none",
                  .help = "QoS 0 messages sent; the default depends on cloud.auth",
                  SETTINGS(qos0_per_second)},
+                {.path = "cloud.limits.qos0_excess",
+                 .type = KEY_WORD,
+                 .modes = MODES_ALL,
+                 .fallback = "wait",
+                 .word = word_excess,
+                 .help = "what happens to QoS 0 messages over their rate",
+                 SETTINGS(qos0_excess)},
                 {.path = "cloud.limits.unacknowledged",
                  .type = KEY_INTEGER,
                  .modes = MODES_ALL,
@@ -514,6 +529,13 @@ static const SettingsKey keys[] = {
                  .max = 1,
                  .help = "the highest QoS of messages on this route",
                  FIELD(RouteDraft, qos)},
+                {.path = "routes[].when_full",
+                 .type = KEY_WORD,
+                 .modes = MODES_ALL,
+                 .fallback = "refuse",
+                 .word = word_when_full,
+                 .help = "what becomes of messages to the cloud when the store is full",
+                 FIELD(RouteDraft, when_full)},
 };
 
 static_assert(ARRAY_SIZE(keys) <= SETTINGS_KEYS_MAX, "Draft.origins is too small");

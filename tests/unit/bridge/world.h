@@ -119,9 +119,11 @@ static inline void world_route(World *w,
                                RouteDirection direction,
                                int qos) {
         static const RouteVariables variables;
+        const RouteSpec spec = {
+                        .local = local, .remote = remote, .direction = direction, .qos = qos};
         char *error = NULL;
 
-        CHECK_INT(route_table_add(w->routes, local, remote, direction, qos, &variables, &error), 0);
+        CHECK_INT(route_table_add(w->routes, &spec, &variables, &error), 0);
 }
 
 static inline Client *world_client(World *w) {

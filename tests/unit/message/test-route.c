@@ -15,7 +15,13 @@ static void add(RouteTable *table,
                 int qos) {
         char *error = NULL;
 
-        CHECK_INT(route_table_add(table, local, remote, direction, qos, &variables, &error), 0);
+        CHECK_INT(route_table_add(table,
+                                  &(RouteSpec){.local = local,
+                                               .remote = remote,
+                                               .direction = direction,
+                                               .qos = qos},
+                                  &variables, &error),
+                  0);
         CHECK(!error);
 }
 
@@ -40,14 +46,14 @@ static int collect(const char *name, int qos, void *userdata) {
 /* "" when there is none */
 static const char *up(const RouteTable *table, const char *local) {
         static char name[256];
-        char *remote = NULL;
-        int qos = -1, r;
+        RouteUp route = {.qos = -1};
+        int r;
 
-        r = route_up(table, local, &remote, &qos);
+        r = route_up(table, local, &route);
         CHECK(r == 0 || r == 1);
-        CHECK(r == 1 || (!remote && qos == -1));
-        (void)snprintf(name, sizeof(name), "%s", remote ? remote : "");
-        free(remote);
+        CHECK(r == 1 || (!route.remote && route.qos == -1));
+        (void)snprintf(name, sizeof(name), "%s", route.remote ? route.remote : "");
+        free(route.remote);
         return name;
 }
 
@@ -230,13 +236,23 @@ static void test_refuses_wrong_routes(void) {
 
         CHECK_INT(route_table_new(&t), 0);
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                CHECK_INT(route_table_add(t, cases[i].local, cases[i].remote, ROUTE_BOTH, 1,
+                CHECK_INT(route_table_add(t,
+                                          &(RouteSpec){.local = cases[i].local,
+                                                       .remote = cases[i].remote,
+                                                       .direction = ROUTE_BOTH,
+                                                       .qos = 1},
                                           &variables, &error),
                           -EINVAL);
                 CHECK(strstr(error, cases[i].hint));
                 free(TAKE_PTR(error));
         }
-        CHECK_INT(route_table_add(t, "${client_id}", "r", ROUTE_UP, 1, &wild, &error), -EINVAL);
+        CHECK_INT(route_table_add(t,
+                                  &(RouteSpec){.local = "${client_id}",
+                                               .remote = "r",
+                                               .direction = ROUTE_UP,
+                                               .qos = 1},
+                                  &wild, &error),
+                  -EINVAL);
         CHECK(strstr(error, "wildcard"));
         free(error);
         CHECK_INT(route_table_size(t), 0);
@@ -335,7 +351,11 @@ static void test_filters_are_complete_and_sound(void) {
                         _cleanup_(freep) char *error = NULL;
 
                         CHECK_INT(route_table_new(&t), 0);
-                        if (route_table_add(t, locals.texts[l], remotes.texts[r], ROUTE_BOTH, 1,
+                        if (route_table_add(t,
+                                            &(RouteSpec){.local = locals.texts[l],
+                                                         .remote = remotes.texts[r],
+                                                         .direction = ROUTE_BOTH,
+                                                         .qos = 1},
                                             &variables, &error) < 0)
                                 continue;
                         n_routes++;
@@ -345,7 +365,45 @@ static void test_filters_are_complete_and_sound(void) {
         CHECK(n_checked > 1000);
 }
 
-TEST_MAIN(TEST(test_empty_table_passes_through),
+/* A route is known by its number in later runs, too: it depends on what was configured only. */
+static void test_numbers_and_policies(void) {
+        const RouteSpec specs[] = {
+                        {"a/#", "${product_key}/#", ROUTE_UP, 1, ROUTE_DROP_OLDEST},
+                        {"b/${device_name}", "x", ROUTE_BOTH, 0, ROUTE_KEEP_LATEST},
+                        {"ab/#", "x/#", ROUTE_UP, 1, ROUTE_REFUSE},
+        };
+        const RouteVariables other = {.product_key = "other", .device_name = "dn"};
+        _cleanup_(route_table_freep) RouteTable *t = NULL, *again = NULL;
+        RouteUp up, same;
+        char *error = NULL;
+
+        CHECK_INT(route_table_new(&t), 0);
+        CHECK_INT(route_table_new(&again), 0);
+        CHECK_INT(route_up(t, "a/b", &up), 1);
+        CHECK(up.number == 0 && up.when_full == ROUTE_REFUSE && up.qos == 1);
+        free(up.remote);
+        for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+                CHECK_INT(route_table_add(t, &specs[i], &variables, &error), 0);
+                CHECK_INT(route_table_add(again, &specs[ARRAY_SIZE(specs) - 1 - i], &other, &error),
+                          0);
+        }
+        CHECK_INT(route_up(t, "a/b", &up), 1);
+        CHECK(up.when_full == ROUTE_DROP_OLDEST && up.number != 0);
+        CHECK_STR(route_name(t, up.number), "a/#");
+        CHECK_INT(route_up(again, "a/c", &same), 1);
+        CHECK_STR(same.remote, "other/c");
+        CHECK_INT(same.number, up.number);
+        free(up.remote);
+        free(same.remote);
+        CHECK_INT(route_up(t, "b/dn", &up), 1);
+        CHECK(up.when_full == ROUTE_KEEP_LATEST && up.qos == 0);
+        CHECK_STR(route_name(t, up.number), "b/${device_name}");
+        free(up.remote);
+        CHECK(!route_name(t, up.number + 1));
+}
+
+TEST_MAIN(TEST(test_numbers_and_policies),
+          TEST(test_empty_table_passes_through),
           TEST(test_maps_names_both_ways),
           TEST(test_captures_keep_their_order),
           TEST(test_no_name_becomes_empty),

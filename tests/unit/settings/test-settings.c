@@ -56,10 +56,11 @@ static void test_reads_everything_that_is_written(void) {
                   "{ file = \"" TEST_ROOTS "/globalsign-roots.pem\"; port = 7; },\n"
                   "{ file = \"" TEST_ROOTS "/aliyun-iot-root-ca.pem\"; } ); };\n"
                   "reconnect: { min = 2; max = 2; };\n"
-                  "limits: { connects_per_minute = 0; qos1_per_second = 99; }; };\n"
+                  "limits: { connects_per_minute = 0; qos1_per_second = 99;\n"
+                  "qos0_excess = \"drop-oldest\"; }; };\n"
                   "local: { socket = \"/run/x\"; max_clients = 1; memory = 2000000; };\n"
                   "store: { max_mebibytes = 7; max_messages = 8; delay = 0; };\n"
-                  "routes = ( { local = \"a/#\"; remote = \"${client_id}/#\"; },\n"
+                  "routes = ( { local = \"a/#\"; remote = \"${client_id}/#\"; when_full = \"keep-latest\"; },\n"
                   "{ local = \"b\"; remote = \"b\"; direction = \"down\"; qos = 0; } );\n");
         CHECK_INT(load.r, 0);
         CHECK_STR(load.settings->identity.host, "::1");
@@ -80,6 +81,7 @@ static void test_reads_everything_that_is_written(void) {
         CHECK_INT(load.settings->connects_per_minute, 0);
         CHECK_INT(load.settings->qos1_per_second, 99);
         CHECK_INT(load.settings->qos0_per_second, 30);
+        CHECK_INT(load.settings->qos0_excess, SETTINGS_EXCESS_DROP_OLDEST);
         CHECK_STR(load.settings->socket_path, "/run/x");
         CHECK_INT(load.settings->max_clients, 1);
         CHECK_INT(load.settings->memory_bytes, 2000000);
@@ -89,6 +91,8 @@ static void test_reads_everything_that_is_written(void) {
         CHECK_INT(route_table_size(load.settings->routes), 2);
         CHECK_INT(load.settings->route_list[0].direction, ROUTE_BOTH);
         CHECK_INT(load.settings->route_list[0].qos, 1);
+        CHECK_INT(load.settings->route_list[0].when_full, ROUTE_KEEP_LATEST);
+        CHECK_INT(load.settings->route_list[1].when_full, ROUTE_REFUSE);
         CHECK_INT(load.settings->route_list[1].direction, ROUTE_DOWN);
         CHECK_INT(load.settings->route_list[1].qos, 0);
         load_end(&load);
@@ -214,6 +218,13 @@ static void test_unknown_keys_get_a_suggestion(void) {
         check_refused(IDENTITY CLOUD
                       "routes = ( { local = \"a\"; remote = \"a\"; dir = \"up\"; } );",
                       "conf:4", "'routes[].dir' is unknown");
+        check_refused(IDENTITY CLOUD
+                      "routes = ( { local = \"a\"; remote = \"a\"; direction = \"down\"; "
+                      "when_full = \"drop-oldest\"; } );",
+                      "conf:4", "is for routes to the cloud only");
+        check_refused(IDENTITY CLOUD
+                      "routes = ( { local = \"a\"; remote = \"a\"; when_full = \"drop\"; } );",
+                      "conf:4", "\"drop-oldest\"");
 }
 
 static void test_control_characters_are_not_shown(void) {
@@ -347,12 +358,12 @@ static void test_describes_without_the_secret(void) {
         Load load;
 
         load_begin(&load);
-        load_text(&load,
-                  IDENTITY "cloud: { region = \"cn-shanghai\"; tls: { roots = (\n"
-                           "{ file = \"" TEST_ROOTS "/globalsign-roots.pem\"; port = 7; },\n"
-                           "{ file = \"" TEST_ROOTS "/aliyun-iot-root-ca.pem\"; } ); }; };\n"
-                           "routes = ( { local = \"a/#\"; direction = \"up\";\n"
-                           "remote = \"/${product_key}/${device_name}/${client_id}/#\"; } );\n");
+        load_text(&load, IDENTITY
+                  "cloud: { region = \"cn-shanghai\"; tls: { roots = (\n"
+                  "{ file = \"" TEST_ROOTS "/globalsign-roots.pem\"; port = 7; },\n"
+                  "{ file = \"" TEST_ROOTS "/aliyun-iot-root-ca.pem\"; } ); }; };\n"
+                  "routes = ( { local = \"a/#\"; direction = \"up\"; when_full = \"drop-oldest\";\n"
+                  "remote = \"/${product_key}/${device_name}/${client_id}/#\"; } );\n");
         CHECK_INT(load.r, 0);
         CHECK(out);
         CHECK_INT(settings_describe(load.settings, out), 0);
@@ -360,7 +371,10 @@ static void test_describes_without_the_secret(void) {
         printf("# %zu characters\n", size);
         CHECK(!strstr(text, SECRET));
         CHECK(strstr(text, "a1B2c3D4e5F.iot-as-mqtt.cn-shanghai.aliyuncs.com port 7, then port "));
-        CHECK(strstr(text, "a/# -> /a1B2c3D4e5F/gateway-1/a1B2c3D4e5F.gateway-1/#  QoS 1\n"));
+        CHECK(strstr(text,
+                     "a/# -> /a1B2c3D4e5F/gateway-1/a1B2c3D4e5F.gateway-1/#  QoS 1, drop-oldest when the store is "
+                     "full\n"));
+        CHECK(strstr(text, "QoS 0 over that: wait\n"));
         load_end(&load);
 }
 
