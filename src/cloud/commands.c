@@ -101,8 +101,9 @@ bool commands_wait(Commands *commands, uint64_t deadline_usec, Command *ret) {
         bool found;
 
         (void)pthread_mutex_lock(&commands->lock);
+        commands->asked = false;
         while (commands->n == 0 && wait_once(commands, deadline_usec))
-                ;
+                commands->asked = false;
         found = commands->n > 0;
         if (found) {
                 *ret = commands->ring[commands->first];
@@ -111,4 +112,19 @@ bool commands_wait(Commands *commands, uint64_t deadline_usec, Command *ret) {
         }
         (void)pthread_mutex_unlock(&commands->lock);
         return found;
+}
+
+uint64_t commands_stall_usec(Commands *commands, uint64_t now_usec) {
+        uint64_t stall = 0;
+
+        (void)pthread_mutex_lock(&commands->lock);
+        if (commands->asked)
+                stall = now_usec - commands->asked_usec;
+        else {
+                commands->asked = true;
+                commands->asked_usec = now_usec;
+                (void)pthread_cond_signal(&commands->wake);
+        }
+        (void)pthread_mutex_unlock(&commands->lock);
+        return stall;
 }

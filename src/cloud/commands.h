@@ -38,6 +38,8 @@ typedef struct Commands {
         pthread_cond_t wake;
         Command *ring;
         size_t first, n, size;
+        bool asked; /* the thread that waits has not come round since... */
+        uint64_t asked_usec;
 } Commands;
 
 _warn_unused_ int commands_init(Commands *commands);
@@ -56,3 +58,7 @@ void commands_post(Commands *commands, const Command *command);
 /* Waits for the next command until @deadline_usec (monotonic; USEC_INFINITY: for ever). Returns
  * whether there was one. */
 bool commands_wait(Commands *commands, uint64_t deadline_usec, Command *ret);
+
+/* Asks the thread that waits for a sign of life, which it gives as soon as it waits again. Returns
+ * for how long one has been asked for in vain; 0 when the last was given. */
+uint64_t commands_stall_usec(Commands *commands, uint64_t now_usec);

@@ -513,6 +513,10 @@ void link_tick(Link *link, uint64_t now_usec) {
                 attempt(link, now_usec);
 }
 
+uint64_t link_stall_usec(Link *link) {
+        return link->transport->ops->stall_usec(link->transport);
+}
+
 /* Requests */
 
 int link_publish(Link *link, uint64_t token, Message *message, int qos) {

@@ -102,6 +102,10 @@ void link_dispatch(Link *link, uint64_t now_usec);
 uint64_t link_deadline_usec(const Link *link);
 void link_tick(Link *link, uint64_t now_usec);
 
+/* For how long the thread that talks to the cloud has given no sign of life; each call asks for one
+ * when none is asked for yet. 0: it has given the last. */
+uint64_t link_stall_usec(Link *link);
+
 void link_status(const Link *link, LinkStatus *ret);
 bool link_is_online(const Link *link);
 

@@ -269,6 +269,10 @@ static uint64_t op_silence_usec(Transport *base) {
         return paho_socket_silence_usec();
 }
 
+static uint64_t op_stall_usec(Transport *base) {
+        return commands_stall_usec(&from_base(base)->commands, clock_now_usec());
+}
+
 static int op_fd(Transport *base) {
         return inbox_fd(from_base(base)->inbox);
 }
@@ -317,6 +321,7 @@ static const TransportOps ops = {
                 .subscribe = op_subscribe,
                 .unsubscribe = op_unsubscribe,
                 .silence_usec = op_silence_usec,
+                .stall_usec = op_stall_usec,
                 .fd = op_fd,
                 .next = op_next,
                 .free = op_free,

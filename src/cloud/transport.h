@@ -74,6 +74,9 @@ typedef struct TransportOps {
         /* Microseconds since the server was last heard on this connection; 0 when unknown. */
         uint64_t (*silence_usec)(Transport *transport);
 
+        /* Microseconds for which the thread behind it has not come round; each call asks it to. */
+        uint64_t (*stall_usec)(Transport *transport);
+
         /* Readable when dispatch() has events to hand out. */
         int (*fd)(Transport *transport);
 

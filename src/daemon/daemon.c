@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
@@ -14,8 +15,10 @@
 #include "cloud/transport-paho.h"
 #include "config.h"
 #include "daemon/authenticator.h"
+#include "daemon/listener.h"
 #include "daemon/root-watch.h"
 #include "daemon/storage.h"
+#include "daemon/watchdog.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -28,6 +31,8 @@ typedef struct Daemon {
         Bridge *bridge;
         Storage *storage;
         RootWatch *root_watch;
+        Watchdog *watchdog;
+        Listener listener; /* its socket is the bridge's once that is there */
         BridgeConfig config;
         LinkRoot roots[SETTINGS_ROOTS_MAX];
         bool stopping;
@@ -135,9 +140,6 @@ static int set_up_loop(Daemon *daemon) {
         r = sd_event_default(&daemon->event);
         if (r < 0)
                 return r;
-        r = sd_event_set_watchdog(daemon->event, true);
-        if (r < 0)
-                return r;
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
                 r = sd_event_add_signal(daemon->event, NULL, signals[i], on_signal, daemon);
                 if (r < 0)
@@ -146,38 +148,18 @@ static int set_up_loop(Daemon *daemon) {
         return 0;
 }
 
-static int listen_at(const char *path) {
-        int fd = local_listen(path);
-
-        if (fd == -EADDRINUSE)
-                log_event(LOG_EVENT_FAILED, NULL, 0,
-                          "Cannot listen at '%s': another program does already. Is iotlinkd running "
-                          "twice?",
-                          path);
-        else if (fd < 0)
-                (void)log_error_errno(fd,
-                                      "Cannot listen at '%s'; check that its directory exists and "
-                                      "that this user may write there",
-                                      path);
-        return fd;
-}
-
-static int set_up_bridge(Daemon *daemon, const Settings *settings) {
+static int set_up_bridge(Daemon *daemon) {
         _cleanup_(transport_freep) Transport *transport = NULL;
-        _cleanup_(closep) int fd = -1;
         int r;
 
-        r = fd = listen_at(settings->socket_path);
-        if (r < 0)
-                return r;
         r = transport_paho_new(&transport);
         if (r >= 0)
-                r = bridge_new(&daemon->bridge, daemon->event, transport, fd, &daemon->config,
-                               arc4random);
+                r = bridge_new(&daemon->bridge, daemon->event, transport, daemon->listener.fd,
+                               &daemon->config, arc4random);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the bridge");
         (void)TAKE_PTR(transport);
-        (void)TAKE_FD(fd);
+        (void)TAKE_FD(daemon->listener.fd);
         return 0;
 }
 
@@ -197,7 +179,15 @@ static int serve(Daemon *daemon, const Settings *settings) {
         if (r < 0)
                 return r;
         fill_config(daemon, settings);
-        r = set_up_bridge(daemon, settings);
+        r = listener_open(settings->socket_path, &daemon->listener);
+        if (r < 0)
+                return r;
+        if (settings->socket_named && strcmp(settings->socket_path, daemon->listener.path) != 0)
+                log_warning("local.socket is '%s', but systemd listens at '%s', so that is where "
+                            "programs are served. The place is set in the socket unit: systemctl "
+                            "edit iotlinkd.socket",
+                            settings->socket_path, daemon->listener.path);
+        r = set_up_bridge(daemon);
         if (r < 0)
                 return r;
         authenticator_set_link(daemon->authenticator, bridge_link(daemon->bridge));
@@ -208,10 +198,13 @@ static int serve(Daemon *daemon, const Settings *settings) {
         r = root_watch_new(&daemon->root_watch, daemon->event, settings);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the watch over the roots");
+        r = watchdog_new(&daemon->watchdog, daemon->event, bridge_link(daemon->bridge));
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the watchdog");
 
         log_event(LOG_EVENT_STARTED, NULL, 0,
                   "iotlinkd " IOTLINK_VERSION " serves local programs at %s",
-                  settings->socket_path);
+                  daemon->listener.path);
         bridge_start(daemon->bridge);
         (void)sd_notify(false, "READY=1");
         r = sd_event_loop(daemon->event);
@@ -219,17 +212,16 @@ static int serve(Daemon *daemon, const Settings *settings) {
 }
 
 int daemon_run(const Settings *settings) {
-        Daemon daemon = {0};
+        Daemon daemon = {.listener = {.fd = -1}};
         int r;
 
         r = serve(&daemon, settings);
+        watchdog_free(daemon.watchdog);
         root_watch_free(daemon.root_watch);
         authenticator_free(daemon.authenticator); /* it speaks to the bridge's link */
         bridge_free(daemon.bridge);
         storage_free(daemon.storage); /* the bridge stores to the last */
         sd_event_unref(daemon.event);
-        if (r == 0)
-                /* A file left behind does no harm: the next start replaces it. */
-                (void)(unlink(settings->socket_path) < 0);
+        listener_done(&daemon.listener);
         return r;
 }

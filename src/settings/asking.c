@@ -8,7 +8,6 @@
 #include "config.h"
 #include "settings/asking.h"
 
-#define STATE_DIR      "/var/lib/iotlinkd"
 #define MODE_OF_OTHERS 0002U
 
 static bool mode_is_in(const Draft *draft, unsigned modes) {
@@ -96,28 +95,13 @@ static void service_check(Draft *draft, SettingsErrors *errors) {
 
 /* The directory */
 
-/* The first of the directories that systemd has made for the service. */
-static int state_default(Draft *draft) {
-        const char *list = getenv("STATE_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
-        char **field = &draft->settings.state_dir;
-
-        if (*field || !list || *list != '/')
-                return string_default(field, STATE_DIR);
-        *field = strndup(list, strcspn(list, ":"));
-        return *field ? 0 : -ENOMEM;
-}
-
-static int state_check(Draft *draft, SettingsErrors *errors) {
+static void state_check(Draft *draft, SettingsErrors *errors) {
         static const char key[] = "local.state";
         const char *problem = NULL;
         struct stat st;
-        int r;
 
-        r = state_default(draft);
-        if (r < 0)
-                return r;
         if (!mode_is_in(draft, MODES_REGISTER) || draft_is_bad(draft, key))
-                return 0;
+                return;
         if (stat(draft->settings.state_dir, &st) < 0)
                 problem = strerror(errno); /* NOLINT(concurrency-mt-unsafe) */
         else if (!S_ISDIR(st.st_mode))
@@ -132,7 +116,6 @@ static int state_check(Draft *draft, SettingsErrors *errors) {
                                                 : " It is the default. systemd makes it for the "
                                                   "service (StateDirectory=); elsewhere make "
                                                   "it, or name a directory in this key.");
-        return 0;
 }
 
 int asking_check(Draft *draft, SettingsErrors *errors) {
@@ -142,5 +125,6 @@ int asking_check(Draft *draft, SettingsErrors *errors) {
         if (r < 0)
                 return r;
         service_check(draft, errors);
-        return state_check(draft, errors);
+        state_check(draft, errors);
+        return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "settings/check.h"
 #include "settings/draft.h"
+#include "settings/instance.h"
 #include "settings/reader.h"
 #include "settings/settings.h"
 #include "settings/source.h"
@@ -71,6 +72,9 @@ int settings_load(Settings **ret, const char *path, SettingsErrors *ret_errors) 
                 return r;
         draft->file = source_origin(&source, 1);
         r = reader_read(&source, draft, ret_errors);
+        if (r < 0)
+                return r;
+        r = instance_defaults(draft, path);
         if (r < 0)
                 return r;
         r = settings_check(draft, ret_errors);

@@ -77,8 +77,9 @@ typedef struct Settings {
 
         /* local */
         char *socket_path;
-        char *state_dir;  /* exists, when the mode stores something in it */
-        char *token_file; /* mq-token: see settings_reread_tokens() */
+        bool socket_named; /* by the file, and not by default */
+        char *state_dir;   /* exists, when the mode stores something in it */
+        char *token_file;  /* mq-token: see settings_reread_tokens() */
         unsigned max_clients;
         size_t client_buffer_bytes; /* unread output a client may pile up before it is dropped */
         size_t memory_bytes;        /* what all clients together may make the daemon hold */

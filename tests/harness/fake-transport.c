@@ -81,6 +81,10 @@ static uint64_t op_silence_usec(Transport *base) {
         return from_base(base)->silence_usec;
 }
 
+static uint64_t op_stall_usec(Transport *base) {
+        return from_base(base)->stall_usec;
+}
+
 static int op_fd(Transport *base) {
         return from_base(base)->fd;
 }
@@ -118,6 +122,7 @@ static const TransportOps ops = {
                 .subscribe = op_subscribe,
                 .unsubscribe = op_unsubscribe,
                 .silence_usec = op_silence_usec,
+                .stall_usec = op_stall_usec,
                 .fd = op_fd,
                 .next = op_next,
                 .free = op_free,

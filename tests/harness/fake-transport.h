@@ -38,7 +38,7 @@ typedef struct FakeTransport {
         size_t n_requests;
 
         /* what the test decides */
-        uint64_t silence_usec;
+        uint64_t silence_usec, stall_usec;
         int connect_error, request_error; /* -errno to return instead */
 
         TransportEvent *events; /* a queue */

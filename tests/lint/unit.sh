@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The service unit as built: valid, and hardened to an exposure of 1.5 or lower.
+# The units as built: valid, and the services hardened to an exposure of 1.5 or lower.
 #     unit.sh verify|security UNIT...
 set -euo pipefail
 
@@ -10,17 +10,20 @@ what=$1
 shift
 case $what in
 security)
-        exec systemd-analyze security --offline=true --threshold=15 "$@"
+        for unit; do
+                [[ $unit != *.service ]] ||
+                        systemd-analyze security --offline=true --threshold=15 "$unit"
+        done
         ;;
 verify)
         # Nothing is installed here: a program that exists stands for ours.
         scratch=$(mktemp -d)
         trap 'rm -rf "$scratch"' EXIT
         for unit; do
-                sed -E 's#^(Exec[A-Za-z]+=[-+!:@]*)[^ ]+#\1/bin/true#' "$unit" \
+                sed -E 's#^(Exec[A-Za-z]+=[-+!:@]*)/[^ ]+#\1/bin/true#' "$unit" \
                         >"$scratch/${unit##*/}"
         done
-        complaints=$(systemd-analyze --man=no verify "$scratch"/*.service 2>&1) || {
+        complaints=$(systemd-analyze --man=no verify "$scratch"/* 2>&1) || {
                 echo "$complaints"
                 exit 1
         }

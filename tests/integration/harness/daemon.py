@@ -34,6 +34,7 @@ class Daemon:
         self.hung = False  # a test that knows it can't stop in order says so here
         self.stderr = subprocess.PIPE  # or a file descriptor; nothing is collected then
         self.wrapper = []  # a command that runs it, for tests that need another world around it
+        self.pass_fds = ()  # to the wrapper
 
     @property
     def socket_path(self):
@@ -70,6 +71,7 @@ class Daemon:
             stdout=subprocess.DEVNULL,
             stderr=self.stderr,
             cwd="/",
+            pass_fds=self.pass_fds,
             env=self.environment(environment),
         )
         self.threads = [

@@ -140,8 +140,47 @@ static void test_threads(void) {
         commands_done(&commands);
 }
 
+/* Comes round for a sign of life only when told to. */
+static void test_sign_of_life(void) {
+        Command command;
+        Commands commands;
+
+        CHECK_INT(commands_init(&commands), 0);
+        CHECK_INT(commands_stall_usec(&commands, 1000), 0);
+        CHECK_INT(commands_stall_usec(&commands, 1500), 500);
+        CHECK_INT(commands_stall_usec(&commands, 9000), 8000);
+        CHECK(!commands_wait(&commands, 0, &command));
+        CHECK_INT(commands_stall_usec(&commands, 10000), 0);
+        push(&commands, 1);
+        CHECK_INT(commands_stall_usec(&commands, 11000), 1000);
+        CHECK_INT(take(&commands), 1);
+        CHECK_INT(commands_stall_usec(&commands, 12000), 0);
+        commands_done(&commands);
+}
+
+static void *wait_for_one(void *userdata) {
+        (void)take(userdata);
+        return NULL;
+}
+
+static void test_sign_of_life_while_waiting(void) {
+        Commands commands;
+        pthread_t thread;
+
+        CHECK_INT(commands_init(&commands), 0);
+        CHECK(pthread_create(&thread, NULL, wait_for_one, &commands) == 0);
+        /* Every second call says 0 as long as the thread answers in between. */
+        for (unsigned answers = 0; answers < 10;)
+                answers += commands_stall_usec(&commands, 1) == 0;
+        push(&commands, 1);
+        CHECK(pthread_join(thread, NULL) == 0);
+        commands_done(&commands);
+}
+
 TEST_MAIN(TEST(test_order_while_growing),
           TEST(test_room_for_posts),
           TEST(test_deadline),
           TEST(test_left_over),
+          TEST(test_sign_of_life),
+          TEST(test_sign_of_life_while_waiting),
           TEST(test_threads))
