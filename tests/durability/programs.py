@@ -10,20 +10,28 @@ import time
 
 
 class Program(threading.Thread):
-    """Publishes numbers to a topic of its own over the socket; remembers which were promised.
+    """Publishes numbers, @pad digits long, over the socket; remembers which were promised.
 
-    When the daemon goes away it connects again and goes on with the next number: what was not
-    answered is nobody's promise.
+    Its first topic gets half of them, the second a quarter, and so on, so that some are always
+    busy and some come now and then. When the daemon goes away it
+    connects again and goes on with the next number: what was not answered is nobody's promise.
     """
 
-    def __init__(self, path, topic, window=32, pause=0.0, count=None, pad=1):
+    def __init__(self, path, topics, window=32, pause=0.0, count=None, pad=1, on_promised=None):
         super().__init__(daemon=True)
-        self.path, self.topic = path, topic
+        self.path, self.topics = path, topics
         self.window, self.pause, self.count, self.pad = window, pause, count, pad
-        self.promised = set()
+        self.on_promised = on_promised
+        self.promised = {topic: set() for topic in topics}
         self.errors = collections.Counter()
         self.next = 0
         self.ending = False
+
+    def topic(self, number):
+        return self.topics[min((number & -number).bit_length(), len(self.topics)) - 1]
+
+    def payload(self, number):
+        return b"%0*d" % (self.pad, number)
 
     def run(self):
         while not self.ending and not self.done():
@@ -37,21 +45,20 @@ class Program(threading.Thread):
     def done(self):
         return self.count is not None and self.next >= self.count
 
+    def line(self, number):
+        return b'{"op":"pub","id":%d,"topic":"%s","payload":"%s","qos":1}\n' % (
+            number, self.topic(number).encode(), self.payload(number))  # fmt: skip
+
     def serve(self, connection):
-        connection.setblocking(False)
         unanswered, rest = set(), b""
         while not (self.ending and not unanswered):
             lines = []
             while not self.ending and not self.done() and len(unanswered) < self.window:
                 unanswered.add(self.next)
-                lines.append(
-                    b'{"op":"pub","id":%d,"topic":"%s","payload":"%0*d","qos":1}\n'
-                    % (self.next, self.topic.encode(), self.pad, self.next)
-                )
+                lines.append(self.line(self.next))
                 self.next += 1
             if self.done() and not unanswered:
                 return
-            connection.setblocking(True)
             connection.sendall(b"".join(lines))
             if not select.select([connection], [], [], 5)[0]:
                 continue
@@ -59,15 +66,27 @@ class Program(threading.Thread):
             if not data:
                 return
             *answers, rest = (rest + data).split(b"\n")
-            for line in answers:
-                answer = json.loads(line)
-                unanswered.discard(answer.get("id"))
-                if answer["op"] == "ack":
-                    self.promised.add(answer["id"])
-                else:
-                    self.errors[answer.get("code", answer["op"])] += 1
+            self.take([json.loads(answer) for answer in answers], unanswered)
             if self.pause:
                 time.sleep(self.pause)
+
+    def take(self, answers, unanswered):
+        promised = []
+        for answer in answers:
+            unanswered.discard(answer.get("id"))
+            if answer["op"] == "ack":
+                promised.append((self.topic(answer["id"]), answer["id"]))
+            else:
+                self.errors[answer.get("code", answer["op"])] += 1
+        for topic, number in promised:
+            self.promised[topic].add(number)
+        if promised and self.on_promised:
+            self.on_promised(promised)
+
+
+def promised_of(programs):
+    """{topic: numbers} of programs that share no topic."""
+    return {topic: numbers for p in programs for topic, numbers in p.promised.items()}
 
 
 class Count:
