@@ -98,8 +98,10 @@ static void on_link_unsubscribed(void *userdata, uint64_t token) {
         (void)token; /* nobody waits for it */
 }
 
-static void on_link_message(void *userdata, Message *message) {
+static void on_link_message(void *userdata, Message *message, uint64_t kept) {
         Bridge *bridge = userdata;
+
+        (void)kept;
 
         if (bridge->config->notice && strncmp(message_topic(message), "$SYS/", 5) == 0)
                 bridge->config->notice(bridge->config->notice_userdata, message);

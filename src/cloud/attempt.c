@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A QoS 1 message is acknowledged by the library when on_message() returns (MQTTClient would do so
- * before the call), so a PUBACK is true as soon as this function makes it true.
+ * before the call), so a PUBACK is true as soon as this function makes it true. Where it can't, the
+ * PUBACK is withheld (puback.h).
  */
 #include "cloud/attempt.h"
 
@@ -13,8 +14,9 @@
 #include <string.h>
 
 #include "cloud/paho-socket.h"
+#include "cloud/puback.h"
 #include "cloud/target.h"
-#include "cloud/tls-version.h"
+#include "cloud/tls-hooks.h"
 
 #define SLOTS_PER_CHUNK 64U
 
@@ -38,6 +40,7 @@ struct Attempt {
         TransportTarget target;
         Inbox *inbox;
         Commands *commands;
+        TransportKeeper keeper;
         MQTTAsync client;
         atomic_bool online; /* set by the library's thread */
 
@@ -90,7 +93,8 @@ int attempt_new(Attempt **ret,
                 uint64_t epoch,
                 TransportTarget *take_target,
                 Inbox *inbox,
-                Commands *commands) {
+                Commands *commands,
+                const TransportKeeper *keeper) {
         Attempt *a = calloc(1, sizeof(*a));
 
         if (!a)
@@ -100,6 +104,7 @@ int attempt_new(Attempt **ret,
         *take_target = (TransportTarget){0};
         a->inbox = inbox;
         a->commands = commands;
+        a->keeper = *keeper;
         (void)pthread_mutex_init(&a->lock, NULL);
         *ret = a;
         return 0;
@@ -182,6 +187,29 @@ static void on_lost(void *context, char *cause) {
         commands_post(a->commands, &command);
 }
 
+/* What the keeper can't keep must come again, on another connection: 0, or -errno when not even
+ * that can be had without ending this one. */
+static int withhold(Attempt *a, int packet_id, int why) {
+        const TransportEvent event = {.kind = TRANSPORT_WITHHELD, .epoch = a->epoch, .code = why};
+
+        return puback_withhold((uint16_t)packet_id) ? inbox_push(a->inbox, &event) : why;
+}
+
+static int hand_over(Attempt *a, Message *take_message, int packet_id) {
+        TransportEvent event = {
+                        .kind = TRANSPORT_MESSAGE, .epoch = a->epoch, .message = take_message};
+        int r = 0;
+
+        if (message_qos(take_message) > 0 && a->keeper.keep)
+                r = a->keeper.keep(a->keeper.userdata, a->epoch, take_message, &event.kept);
+        if (r < 0) {
+                message_unref(take_message);
+                return withhold(a, packet_id, r);
+        }
+        puback_permit((uint16_t)packet_id);
+        return inbox_push(a->inbox, &event);
+}
+
 static int on_message(void *context, char *topic, int topic_size, MQTTAsync_message *m) {
         Attempt *a = context;
         Message *message = NULL;
@@ -192,13 +220,9 @@ static int on_message(void *context, char *topic, int topic_size, MQTTAsync_mess
                 r = message_new(&message, topic, m->payload, (size_t)m->payloadlen, m->qos);
         else
                 r = -EBADMSG;
-        if (r == 0) {
-                TransportEvent event = {
-                                .kind = TRANSPORT_MESSAGE, .epoch = a->epoch, .message = message};
-
-                r = inbox_push(a->inbox, &event);
-        }
-        /* Returning 0 would not hold the PUBACK back; only a dead socket does. */
+        if (r == 0)
+                r = hand_over(a, message, m->msgid);
+        /* Returning 0 would not hold the PUBACK back; a dead socket does. */
         if (r < 0)
                 paho_socket_cut();
         MQTTAsync_freeMessage(&m);
@@ -319,6 +343,7 @@ int attempt_start(Attempt *attempt) {
         /* Half a keepalive: with the whole one that the library waits before it asks, a dead peer
          * is noticed in time. */
         paho_socket_set_user_timeout(attempt->target.keepalive_sec * 1000 / 2);
+        puback_permit_all();
         r = create_client(attempt);
         return r < 0 ? r : start_connect(attempt);
 }

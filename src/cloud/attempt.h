@@ -10,7 +10,8 @@
  * was in flight is the uplink's to send again. Cloud thread only.
  *
  * The library's own threads run the callbacks with its global lock held, so a callback only copies
- * and pushes: results to the inbox, the end of the attempt (FAILED, LOST) to the commands.
+ * and pushes: results to the inbox, the end of the attempt (FAILED, LOST) to the commands. The
+ * exception is a message that the keeper wants: then all of the library waits for the disk.
  */
 
 #include "cloud/commands.h"
@@ -19,12 +20,13 @@
 
 typedef struct Attempt Attempt;
 
-/* Takes what is in @take_target, on success only. 0 or -ENOMEM. */
+/* Takes what is in @take_target, on success only; @keeper is copied. 0 or -ENOMEM. */
 _warn_unused_ int attempt_new(Attempt **ret,
                               uint64_t epoch,
                               TransportTarget *take_target,
                               Inbox *inbox,
-                              Commands *commands);
+                              Commands *commands,
+                              const TransportKeeper *keeper);
 
 /* Ends the attempt first if that has not been done. */
 Attempt *attempt_free(Attempt *attempt);

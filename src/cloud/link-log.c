@@ -91,6 +91,7 @@ static LogEvent event_of(const LinkStatus *status, bool was_online) {
         case REASON_CLOSED:
         case REASON_KEEPALIVE_TIMEOUT:
         case REASON_ACK_TIMEOUT:
+        case REASON_REDELIVERY:
         case REASON_INTERNAL:
         case REASON_STOPPED:
         case _REASON_MAX:

@@ -113,6 +113,10 @@ void link_release_transport(Link *link) {
         link->transport = NULL;
 }
 
+void link_set_keeper(Link *link, const TransportKeeper *keeper) {
+        link->transport->ops->set_keeper(link->transport, keeper);
+}
+
 static const LinkRoot *current_root(const Link *link) {
         if (!link->credentials.tls || link->config->n_roots == 0)
                 return NULL;
@@ -429,7 +433,7 @@ static void on_event(Link *link, const TransportEvent *event, uint64_t now_usec)
         }
         if (event->kind == TRANSPORT_MESSAGE) {
                 /* Acknowledged by now, so it is handed on whatever became of the connection. */
-                link->handler->message(userdata, event->message);
+                link->handler->message(userdata, event->message, event->kept);
                 return;
         }
         /* While closing, the connection is over for us: nothing of it counts any more. */
@@ -461,6 +465,9 @@ static void on_event(Link *link, const TransportEvent *event, uint64_t now_usec)
                 break;
         case TRANSPORT_UNSUBSCRIBED:
                 link->handler->unsubscribed(userdata, event->token);
+                break;
+        case TRANSPORT_WITHHELD:
+                link->handler->withheld(userdata, event->code);
                 break;
         case TRANSPORT_CLOSED:
         case TRANSPORT_MESSAGE:

@@ -62,7 +62,11 @@ typedef struct LinkHandler {
         void (*published)(void *userdata, uint64_t token, bool ok);
         void (*subscribed)(void *userdata, uint64_t token, int code); /* SUBACK's, 0x80 refuses */
         void (*unsubscribed)(void *userdata, uint64_t token);
-        void (*message)(void *userdata, Message *message); /* borrowed */
+        /* @message is borrowed; @kept is the keeper's number of it, 0 if it has none. */
+        void (*message)(void *userdata, Message *message, uint64_t kept);
+        /* The keeper could not keep a message, @r is why. The cloud has had no PUBACK for it and
+         * sends it again on the next connection. */
+        void (*withheld)(void *userdata, int r);
 } LinkHandler;
 
 /* @random gives 32 random bits. Takes the transport on success. */
@@ -76,6 +80,9 @@ Link *link_free(Link *link);
 
 /* Gives the transport back to who made it, for a constructor that fails halfway. */
 void link_release_transport(Link *link);
+
+/* Who keeps messages before they are acknowledged; copied. Before link_start(). */
+void link_set_keeper(Link *link, const TransportKeeper *keeper);
 
 void link_start(Link *link, uint64_t now_usec);
 

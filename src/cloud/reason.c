@@ -119,6 +119,10 @@ static const ReasonInfo table[_REASON_MAX] = {
                                  "does when another client logs in with the same identity",
                                  "Find the other user of this identity and stop it, or give it a device "
                                  "name of its own"},
+                [REASON_REDELIVERY] =
+                                {"redelivery", REASON_CLASS_NETWORK,
+                                 "it is made again, so that the cloud sends what could not be kept before",
+                                 "Nothing to do"},
                 [REASON_INTERNAL] = {"internal", REASON_CLASS_NETWORK,
                                      "the attempt could not be started",
                                      "Check this machine's memory"},

@@ -44,6 +44,7 @@ typedef enum Reason {
         REASON_KEEPALIVE_TIMEOUT,
         REASON_ACK_TIMEOUT,
         REASON_TWIN,
+        REASON_REDELIVERY,
 
         REASON_INTERNAL,
         REASON_STOPPED,

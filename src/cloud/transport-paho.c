@@ -29,6 +29,7 @@ typedef struct TransportPaho {
         Transport base;
         Inbox *inbox;
         Commands commands;
+        TransportKeeper keeper;
         pthread_t thread;
         pthread_mutex_t end_lock; /* for ended: pthread_clockjoin_np() is lost on ThreadSanitizer */
         pthread_cond_t end;
@@ -61,7 +62,8 @@ static void do_connect(TransportPaho *t, const Command *command) {
         struct addrinfo *addresses = NULL;
         ProbeResult result;
 
-        if (attempt_new(&a, command->epoch, command->target, t->inbox, &t->commands) < 0) {
+        if (attempt_new(&a, command->epoch, command->target, t->inbox, &t->commands, &t->keeper) <
+            0) {
                 TransportEvent event = {.kind = TRANSPORT_FAILED,
                                         .reason = REASON_INTERNAL,
                                         .epoch = command->epoch,
@@ -201,6 +203,10 @@ static void *cloud_thread(void *userdata) {
 
 /* Operations: the loop thread */
 
+static void op_set_keeper(Transport *base, const TransportKeeper *keeper) {
+        from_base(base)->keeper = *keeper;
+}
+
 static int op_connect(Transport *base, const TransportTarget *target, uint64_t *ret_epoch) {
         TransportPaho *t = from_base(base);
         Command command = {.kind = COMMAND_CONNECT, .epoch = t->last_epoch + 1};
@@ -315,6 +321,7 @@ static Transport *op_free(Transport *base) {
 }
 
 static const TransportOps ops = {
+                .set_keeper = op_set_keeper,
                 .connect = op_connect,
                 .close = op_close,
                 .publish = op_publish,

@@ -42,7 +42,8 @@ typedef enum TransportEventKind {
         TRANSPORT_UNPUBLISHED,  /* token: it could not be sent, or its fate is unknown */
         TRANSPORT_SUBSCRIBED,   /* token, code: the SUBACK's; 0x80 and above is a refusal */
         TRANSPORT_UNSUBSCRIBED, /* token */
-        TRANSPORT_MESSAGE,      /* message; the receiver takes the reference */
+        TRANSPORT_MESSAGE,      /* message; the receiver takes the reference; kept */
+        TRANSPORT_WITHHELD,     /* code: why the keeper could not keep a message */
 } TransportEventKind;
 
 typedef struct TransportEvent {
@@ -51,13 +52,28 @@ typedef struct TransportEvent {
         uint64_t epoch;
         uint64_t token;
         Message *message;
-        int code; /* the SUBACK's, or the CONNACK's where the reason came from one */
+        uint64_t kept; /* the number that the keeper gave the message; 0: none */
+        int code;      /* the SUBACK's, or the CONNACK's where the reason came from one; -errno */
         bool session_present;
         char detail[REASON_DETAIL_MAX]; /* the library's or system's words, for people; may be empty
                                          */
 } TransportEvent;
 
+/* Who makes messages safe before the server is told that they have arrived. */
+typedef struct TransportKeeper {
+        /*
+         * Called on a thread of the transport's for each QoS 1 message. Returns 0: nobody needs it
+         * kept; 1: it is kept, as *@ret_kept; -errno: it is not, so the server gets no PUBACK in
+         * this epoch and sends it again in the next.
+         */
+        int (*keep)(void *userdata, uint64_t epoch, Message *message, uint64_t *ret_kept);
+        void *userdata;
+} TransportKeeper;
+
 typedef struct TransportOps {
+        /* Before the first connect(); @keeper is copied. */
+        void (*set_keeper)(Transport *transport, const TransportKeeper *keeper);
+
         /* Starts an attempt; stores its epoch. Only while there is no connection. 0 or -errno. */
         int (*connect)(Transport *transport, const TransportTarget *target, uint64_t *ret_epoch);
 

@@ -16,6 +16,10 @@ static FakeTransport *from_base(Transport *base) {
         return u.fake;
 }
 
+static void op_set_keeper(Transport *base, const TransportKeeper *keeper) {
+        from_base(base)->keeper = *keeper;
+}
+
 static int op_connect(Transport *base, const TransportTarget *target, uint64_t *ret_epoch) {
         FakeTransport *fake = from_base(base);
 
@@ -116,6 +120,7 @@ static Transport *op_free(Transport *base) {
 }
 
 static const TransportOps ops = {
+                .set_keeper = op_set_keeper,
                 .connect = op_connect,
                 .close = op_close,
                 .publish = op_publish,
@@ -184,10 +189,18 @@ void fake_subscribed(FakeTransport *fake, uint64_t token, int code) {
 }
 
 void fake_message(FakeTransport *fake, const char *topic, const char *payload, int qos) {
-        Message *message = NULL;
+        TransportEvent event = {.kind = TRANSPORT_MESSAGE};
+        int r = 0;
 
-        CHECK_INT(message_new(&message, topic, payload, strlen(payload), qos), 0);
-        push(fake, (TransportEvent){.kind = TRANSPORT_MESSAGE, .message = message});
+        CHECK_INT(message_new(&event.message, topic, payload, strlen(payload), qos), 0);
+        if (qos > 0 && fake->keeper.keep)
+                r = fake->keeper.keep(fake->keeper.userdata, fake->epoch, event.message,
+                                      &event.kept);
+        if (r < 0) {
+                message_unref(event.message);
+                event = (TransportEvent){.kind = TRANSPORT_WITHHELD, .code = r};
+        }
+        push(fake, event);
 }
 
 void fake_forget(FakeTransport *fake) {

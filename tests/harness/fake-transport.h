@@ -26,6 +26,7 @@ typedef struct FakeRequest {
 
 typedef struct FakeTransport {
         Transport base;
+        TransportKeeper keeper;
         int fd;
         uint64_t epoch;
         bool open;    /* between connect() and the event that ends the epoch */
@@ -57,6 +58,7 @@ void fake_lost(FakeTransport *fake, Reason reason);
 void fake_closed(FakeTransport *fake);
 void fake_published(FakeTransport *fake, uint64_t token, bool ok);
 void fake_subscribed(FakeTransport *fake, uint64_t token, int code);
+/* The keeper, if there is one, sees it first. */
 void fake_message(FakeTransport *fake, const char *topic, const char *payload, int qos);
 
 /* Empties the list of requests. */

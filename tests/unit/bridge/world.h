@@ -74,8 +74,10 @@ static inline void world_unsubscribed(void *userdata, uint64_t token) {
         (void)token;
 }
 
-static inline void world_message(void *userdata, Message *message) {
+static inline void world_message(void *userdata, Message *message, uint64_t kept) {
         World *w = userdata;
+
+        (void)kept;
 
         downlink_on_message(w->downlink, message, w->now);
 }

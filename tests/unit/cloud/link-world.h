@@ -32,6 +32,8 @@ typedef struct World {
 
         /* what the handler saw */
         unsigned n_changed, n_messages;
+        uint64_t last_kept;
+        int withheld;
         LinkState states[64]; /* each other than the one before */
         size_t n_states;
         char answers[512];
@@ -91,11 +93,18 @@ static inline void on_unsubscribed(void *userdata, uint64_t token) {
         note(userdata, "unsub", token, 0);
 }
 
-static inline void on_message(void *userdata, Message *message) {
+static inline void on_message(void *userdata, Message *message, uint64_t kept) {
         World *w = userdata;
 
         CHECK_STR(message_topic(message), "down");
         w->n_messages++;
+        w->last_kept = kept;
+}
+
+static inline void on_withheld(void *userdata, int r) {
+        World *w = userdata;
+
+        w->withheld = r;
 }
 
 static const LinkHandler handler = {
@@ -104,6 +113,7 @@ static const LinkHandler handler = {
                 .subscribed = on_subscribed,
                 .unsubscribed = on_unsubscribed,
                 .message = on_message,
+                .withheld = on_withheld,
 };
 
 static inline int on_get(void *userdata, Reason previous, Credentials *ret) {

@@ -261,6 +261,40 @@ static void test_requests_and_answers(void) {
         tear_down(&w);
 }
 
+static int keep(void *userdata, uint64_t epoch, Message *message, uint64_t *ret_kept) {
+        const int *result = userdata;
+
+        CHECK(epoch > 0);
+        CHECK_STR(message_topic(message), "down");
+        if (*result > 0)
+                *ret_kept = 77;
+        return *result;
+}
+
+static void test_messages_that_are_kept_or_not(void) {
+        int result = 1;
+        World w;
+
+        set_up(&w, 0, fixed_random);
+        link_set_keeper(w.link, &(TransportKeeper){.keep = keep, .userdata = &result});
+        link_start(w.link, w.now);
+        go_online(&w);
+        fake_message(w.fake, "down", "", 1);
+        dispatch(&w);
+        CHECK_INT(w.last_kept, 77);
+        result = 0;
+        fake_message(w.fake, "down", "", 1);
+        dispatch(&w);
+        CHECK_INT(w.last_kept, 0);
+        CHECK_INT(w.withheld, 0);
+        result = -ENOSPC;
+        fake_message(w.fake, "down", "", 1);
+        dispatch(&w);
+        CHECK_INT(w.withheld, -ENOSPC);
+        CHECK_INT(w.n_messages, 2);
+        tear_down(&w);
+}
+
 static void test_old_epochs_are_ignored(void) {
         uint64_t old;
         World w;
@@ -517,6 +551,7 @@ TEST_MAIN(TEST(test_first_attempt_at_once),
           TEST(test_silence_is_noticed),
           TEST(test_unknown_silence_is_no_silence),
           TEST(test_requests_and_answers),
+          TEST(test_messages_that_are_kept_or_not),
           TEST(test_old_epochs_are_ignored),
           TEST(test_dispatch_is_bounded),
           TEST(test_abandon),
