@@ -3,13 +3,14 @@
 
 _iotlinkctl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-        local command='' options='--socket --json --help --version' i
+        local command='' action='' options='--socket --json --help --version' i
 
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
-                status | pub | sub | watch | sign | check | metrics)
+                status | pub | sub | receipt | spool | watch | sign | check | metrics)
                         command=${COMP_WORDS[i]}
+                        action=${COMP_WORDS[i + 1]}
                         break
                         ;;
                 --socket | --config | -c)
@@ -31,15 +32,23 @@ _iotlinkctl() {
                 mapfile -t COMPREPLY < <(compgen -W 'sent stored delivered' -- "$current")
                 return
                 ;;
-        --ttl | -t | --count | -C)
+        --ttl | -t | --count | -C | --durable | -d | --limit | -n | --receipt | -r)
                 return
                 ;;
         esac
 
         case $command in
-        '') options+=' status pub sub watch sign check metrics' ;;
+        '') options+=' status pub sub receipt spool watch sign check metrics' ;;
         pub) options+=' --file --lines --qos --wait --ttl' ;;
-        sub) options+=' --count --verbose --qos' ;;
+        sub) options+=' --count --verbose --durable --qos' ;;
+        receipt) options+=' --wait' ;;
+        spool)
+                case $action in
+                list) options+=' --limit' ;;
+                drop) options+=' --all --receipt --yes' ;;
+                *) options+=' list drop' ;;
+                esac
+                ;;
         sign) options+=' --config --explain --show-secret' ;;
         check)
                 options+=' --config'

@@ -22,9 +22,14 @@ typedef enum OptionId {
         OPTION_TTL,
         OPTION_COUNT,
         OPTION_TOPICS,
+        OPTION_DURABLE,
         OPTION_CONFIG,
         OPTION_EXPLAIN,
         OPTION_SHOW_SECRET,
+        OPTION_LIMIT,
+        OPTION_ALL,
+        OPTION_RECEIPT,
+        OPTION_YES,
         _OPTION_MAX,
 } OptionId;
 
@@ -50,18 +55,25 @@ static const Row rows[_OPTION_MAX] = {
                 [OPTION_LINES] = {"lines", 'l', NULL, "pub",
                                   "publish each line as a message of its own"},
                 [OPTION_QOS] = {"qos", 'q', "N", "pub sub", "0 or 1 (default)"},
-                [OPTION_WAIT] = {"wait", 'w', "WHAT", "pub",
+                [OPTION_WAIT] = {"wait", 'w', "WHAT", "pub receipt",
                                  "what the receipt shall say: sent, stored or delivered"},
                 [OPTION_TTL] = {"ttl", 't', "SECONDS", "pub", "give up if it is not sent by then"},
                 [OPTION_COUNT] = {"count", 'C', "N", "sub", "end after N messages"},
                 [OPTION_TOPICS] = {"verbose", 'v', NULL, "sub",
                                    "print each message's topic before it"},
+                [OPTION_DURABLE] = {"durable", 'd', "NAME", "sub",
+                                    "keep what comes while this is not running, for NAME"},
                 [OPTION_CONFIG] = {"config", 'c', "FILE", "sign check",
                                    "the configuration, if not " IOTLINK_CONFIG_PATH},
                 [OPTION_EXPLAIN] = {"explain", 'e', NULL, "sign",
                                     "show each step of the signature"},
                 [OPTION_SHOW_SECRET] = {"show-secret", 0, NULL, "sign",
                                         "don't mask key and password"},
+                [OPTION_LIMIT] = {"limit", 'n', "N", "spool", "list no more than N messages"},
+                [OPTION_ALL] = {"all", 'a', NULL, "spool", "drop all messages"},
+                [OPTION_RECEIPT] = {"receipt", 'r', "NUMBER", "spool",
+                                    "drop the message with this receipt"},
+                [OPTION_YES] = {"yes", 'y', NULL, "spool", "drop without asking"},
 };
 
 int options_complain(const char *format, ...) {
@@ -145,6 +157,9 @@ static int set_option(Options *o, OptionId id) {
         case OPTION_TOPICS:
                 o->topics = true;
                 break;
+        case OPTION_DURABLE:
+                o->durable = optarg;
+                break;
         case OPTION_CONFIG:
                 o->config = optarg;
                 break;
@@ -153,6 +168,18 @@ static int set_option(Options *o, OptionId id) {
                 break;
         case OPTION_SHOW_SECRET:
                 o->show_secret = true;
+                break;
+        case OPTION_LIMIT:
+                r = set_number("--limit", 1, INT64_MAX, &o->limit);
+                break;
+        case OPTION_ALL:
+                o->all = true;
+                break;
+        case OPTION_RECEIPT:
+                r = set_number("--receipt", 1, INT64_MAX, &o->receipt);
+                break;
+        case OPTION_YES:
+                o->yes = true;
                 break;
         case _OPTION_MAX:
         default:
@@ -282,7 +309,7 @@ void options_help(const Command *command, FILE *f) {
                             "Commands:\n",
                             f);
                 for (const Command *c = commands; c->name; c++)
-                        (void)fprintf(f, "  %s %-*s%s\n", c->name, (int)(21 - strlen(c->name)),
+                        (void)fprintf(f, "  %s %-*s%s\n", c->name, (int)(25 - strlen(c->name)),
                                       c->arguments, c->summary);
                 (void)fputs("\n", f);
         }

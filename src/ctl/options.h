@@ -31,9 +31,13 @@ typedef struct Options {
 
         uint64_t count; /* 0: no limit */
         bool topics;
+        const char *durable; /* the name to subscribe under; NULL: not durable */
 
         const char *config; /* NULL: the default */
         bool explain, show_secret;
+
+        uint64_t limit, receipt; /* 0: none */
+        bool all, yes;
 } Options;
 
 typedef struct Command {

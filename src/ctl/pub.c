@@ -61,9 +61,21 @@ static int read_payload(int fd, Buffer *payload) {
         }
 }
 
+/* The word first; what is stored can be asked for by its number. */
+static void print_receipt(const json_t *ack) {
+        const char *state = json_string_value(json_object_get(ack, "state"));
+        const json_t *receipt = json_object_get(ack, "receipt");
+
+        if (json_is_integer(receipt))
+                (void)printf("%s, receipt %" JSON_INTEGER_FORMAT "\n", state ? state : "done",
+                             json_integer_value(receipt));
+        else
+                (void)puts(state ? state : "done");
+}
+
 static int pub_one(const Options *options, const char *topic, const void *payload, size_t size) {
         _cleanup_(connection_done) Connection connection = CONNECTION_NULL;
-        _cleanup_(json_decrefp) json_t *request = NULL;
+        _cleanup_(json_decrefp) json_t *request = NULL, *ack = NULL;
         int r;
 
         r = pub_request(options, topic, 1, payload, size, &request);
@@ -74,29 +86,15 @@ static int pub_one(const Options *options, const char *topic, const void *payloa
         r = reply_connect(options, &connection);
         if (r != 0)
                 return r;
-        r = connection_send(&connection, request);
-
-        while (r == 0) {
-                _cleanup_(json_decrefp) json_t *object = NULL;
-                const char *state;
-
-                /* No deadline: a receipt may well take as long as an outage. */
-                r = connection_receive(&connection, USEC_INFINITY, &object);
-                if (r != 0)
-                        break;
-                if (reply_is(object, "op", "error"))
-                        return reply_refused(options, object, NULL);
-                if (!reply_is(object, "op", "ack"))
-                        continue;
-
-                state = json_string_value(json_object_get(object, "state"));
-                if (options->json)
-                        reply_print(object);
-                else
-                        (void)puts(state ? state : "done");
-                return EXIT_DONE;
-        }
-        return reply_lost(r);
+        /* No deadline: a receipt may well take as long as an outage. */
+        r = reply_ask(options, &connection, TAKE_PTR(request), "ack", USEC_INFINITY, &ack);
+        if (r != 0)
+                return r;
+        if (options->json)
+                reply_print(ack);
+        else
+                print_receipt(ack);
+        return EXIT_DONE;
 }
 
 static int pub_whole(const Options *options, const char *topic, int fd) {

@@ -57,6 +57,29 @@ int reply_lost(int r) {
         return EXIT_UNAVAILABLE;
 }
 
+int reply_ask(const Options *options,
+              Connection *connection,
+              json_t *take_request,
+              const char *op,
+              uint64_t deadline_usec,
+              json_t **ret) {
+        int r = take_request ? connection_send(connection, take_request) : -ENOMEM;
+
+        json_decref(take_request);
+        while (r == 0) {
+                _cleanup_(json_decrefp) json_t *object = NULL;
+
+                r = connection_receive(connection, deadline_usec, &object);
+                if (r == 0 && reply_is(object, "op", "error"))
+                        return reply_refused(options, object, NULL);
+                if (r == 0 && reply_is(object, "op", op)) {
+                        *ret = TAKE_PTR(object);
+                        return 0;
+                }
+        }
+        return reply_lost(r);
+}
+
 bool reply_is(const json_t *object, const char *name, const char *value) {
         const char *s = json_string_value(json_object_get(object, name));
 

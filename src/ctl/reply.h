@@ -23,6 +23,18 @@ _warn_unused_ int reply_connect(const Options *options, Connection *connection);
 /* Says why the connection broke (@r is CONNECTION_E_* or -errno). Returns EXIT_UNAVAILABLE. */
 int reply_lost(int r);
 
+/*
+ * Sends the request (taken; NULL: there was no memory for it) and waits for the daemon's answer: an
+ * object of that op. Others are skipped, but for an error. Returns 0, or what the program exits
+ * with after having said why.
+ */
+_warn_unused_ int reply_ask(const Options *options,
+                            Connection *connection,
+                            json_t *take_request,
+                            const char *op,
+                            uint64_t deadline_usec,
+                            json_t **ret);
+
 /* Whether the object's member @name is the string @value. */
 bool reply_is(const json_t *object, const char *name, const char *value);
 

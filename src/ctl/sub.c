@@ -34,11 +34,22 @@ static void subscriber_deinit(Subscriber *s) {
         buffer_deinit(&s->done);
 }
 
+/* What is durable belongs to a name. */
+static int introduce(Subscriber *s) {
+        _cleanup_(json_decrefp) json_t *request = NULL;
+
+        if (!s->options->durable)
+                return 0;
+        request = json_pack("{s:s, s:s}", "op", "hello", "client", s->options->durable);
+        return request ? connection_send(&s->connection, request) : -EINVAL;
+}
+
 static int subscribe_all(Subscriber *s) {
         for (int i = 0; s->filters[i]; i++) {
-                _cleanup_(json_decrefp) json_t *request = json_pack(
-                                "{s:s, s:i, s:s%, s:i}", "op", "sub", "id", i, "filter",
-                                s->filters[i], strlen(s->filters[i]), "qos", s->options->qos);
+                _cleanup_(json_decrefp) json_t *request =
+                                json_pack("{s:s, s:i, s:s%, s:i, s:b}", "op", "sub", "id", i,
+                                          "filter", s->filters[i], strlen(s->filters[i]), "qos",
+                                          s->options->qos, "durable", s->options->durable != NULL);
                 int r = request ? connection_send(&s->connection, request) : -EINVAL;
 
                 if (r != 0)
@@ -126,9 +137,11 @@ int command_sub(const Options *options, char **args) {
                 return r;
         r = connection_until_stopped(&s.connection);
         if (r == 0)
+                r = introduce(&s);
+        if (r == 0)
                 r = subscribe_all(&s);
         if (r == -EINVAL) {
-                complain("A filter is not valid UTF-8.");
+                complain("A filter or a name is not valid UTF-8.");
                 return EXIT_FAILED;
         }
 

@@ -102,5 +102,5 @@ typedef struct CodecOps {
                             const LocalId *id,
                             const LocalSpooled *items,
                             size_t n_items,
-                            bool more);
+                            uint64_t after);
 } CodecOps;

@@ -267,7 +267,7 @@ int json_encode_spool(Buffer *output,
                       const LocalId *id,
                       const LocalSpooled *items,
                       size_t n_items,
-                      bool more) {
+                      uint64_t after) {
         Line line = line_begin(output, "spool");
 
         put_id(&line, id);
@@ -283,6 +283,8 @@ int json_encode_spool(Buffer *output,
                         put_member(&line, "expires_in", items[i].expires_in_sec);
                 put(&line, "}", 1);
         }
-        put_words(&line, more ? "],\"more\":true" : "],\"more\":false");
+        put_words(&line, after > 0 ? "],\"more\":true" : "],\"more\":false");
+        if (after > 0)
+                put_member(&line, "after", (int64_t)after);
         return line_end(&line);
 }

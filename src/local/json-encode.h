@@ -34,4 +34,4 @@ _warn_unused_ int json_encode_spool(Buffer *output,
                                     const LocalId *id,
                                     const LocalSpooled *items,
                                     size_t n_items,
-                                    bool more);
+                                    uint64_t after);

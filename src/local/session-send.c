@@ -63,10 +63,10 @@ void local_session_spool(LocalSession *session,
                          const LocalId *id,
                          const LocalSpooled *items,
                          size_t n_items,
-                         bool more) {
+                         uint64_t after) {
         if (send_begin(session))
                 send_end(session,
-                         session->codec->encode_spool(&session->output, id, items, n_items, more));
+                         session->codec->encode_spool(&session->output, id, items, n_items, after));
 }
 
 void local_session_error(LocalSession *session,

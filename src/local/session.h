@@ -167,12 +167,12 @@ void local_session_ack_receipt(LocalSession *session,
 /* {"op":"ack","state":"dropped",...}, the answer to a drop. */
 void local_session_dropped(LocalSession *session, const LocalId *id, uint64_t count);
 
-/* {"op":"spool",...}, the answer to a list. @more: there are others after these. */
+/* {"op":"spool",...}, the answer to a list. @after: where to go on; 0: there are no more. */
 void local_session_spool(LocalSession *session,
                          const LocalId *id,
                          const LocalSpooled *items,
                          size_t n_items,
-                         bool more);
+                         uint64_t after);
 
 /* {"op":"error",...}. @filter, when not NULL, adds "filter". */
 void local_session_error(LocalSession *session,

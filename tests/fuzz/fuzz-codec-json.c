@@ -38,7 +38,7 @@ static void check_request(const Request *request) {
                         CHECK(s->limit >= 1 && s->limit <= LOCAL_SPOOL_PAGE_MAX);
                 else
                         CHECK((s->receipt > 0) != (s->filter != NULL));
-                CHECK_INT(codec_json.encode_spool(&output, &request->id, &item, 1, false), 0);
+                CHECK_INT(codec_json.encode_spool(&output, &request->id, &item, 1, 0), 0);
                 n_lines++;
         }
         for (size_t i = 0; i < buffer_size(&output); i++)

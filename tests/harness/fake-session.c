@@ -149,8 +149,8 @@ void local_session_spool(LocalSession *session,
                          const LocalId *id,
                          const LocalSpooled *items,
                          size_t n_items,
-                         bool more) {
-        add(session, "spool %s%s\n", id_text(id), more ? " more" : "");
+                         uint64_t after) {
+        add(session, "spool %s%s\n", id_text(id), after > 0 ? " more" : "");
         for (size_t i = 0; i < n_items; i++)
                 add(session, "  %" PRIu64 " %s size=%zu ttl=%" PRId64 "\n", items[i].receipt,
                     items[i].topic, items[i].size, items[i].expires_in_sec);

@@ -18,6 +18,8 @@ const Command commands[] = {
                 {"status", "", "does", 0, 0, run_nothing},
                 {"pub", "TOPIC [PAYLOAD]", "does", 1, 2, run_nothing},
                 {"sub", "FILTER...", "does", 1, -1, run_nothing},
+                {"receipt", "NUMBER", "does", 1, 1, run_nothing},
+                {"spool", "list|drop [FILTER]", "does", 1, 2, run_nothing},
                 {"sign", "", "does", 0, 0, run_nothing},
                 {NULL, NULL, NULL, 0, 0, NULL},
 };
@@ -80,6 +82,20 @@ static void test_options_stand_anywhere(void) {
         CHECK_INT(p.options.count, 3);
         CHECK_STR(p.args[2], "c");
 
+        CHECK_INT(parse(&p, "sub -d me f"), 0);
+        CHECK_STR(p.options.durable, "me");
+        CHECK_INT(parse(&p, "spool -n 5 list a/#"), 0);
+        CHECK_INT(p.options.limit, 5);
+        CHECK_STR(p.args[0], "list");
+        CHECK_STR(p.args[1], "a/#");
+        CHECK_INT(parse(&p, "spool drop -y --all"), 0);
+        CHECK(p.options.yes && p.options.all);
+        CHECK_INT(parse(&p, "spool drop --receipt 9223372036854775807"), 0);
+        CHECK_INT(p.options.receipt, INT64_MAX);
+        CHECK_INT(parse(&p, "receipt 17 --wait delivered"), 0);
+        CHECK_STR(p.args[0], "17");
+        CHECK_STR(p.options.wait, "delivered");
+
         CHECK_INT(parse(&p, "pub t -- -5"), 0);
         CHECK_STR(p.args[1], "-5");
         CHECK_INT(parse(&p, "pub t -"), 0);
@@ -106,7 +122,17 @@ static void test_mistakes_are_usage_errors(void) {
                         "",
                         "spool",
                         "metrics",
-                        "spool --help",
+                        "fly --help",
+                        "spool list a b",
+                        "spool list --limit 0",
+                        "spool drop --receipt x",
+                        "spool drop --wait stored",
+                        "status --yes",
+                        "receipt",
+                        "receipt 1 2",
+                        "receipt 1 --receipt 1",
+                        "pub t --durable me",
+                        "sub f --durable",
                         "statu",
                         "status extra",
                         "pub",

@@ -132,7 +132,8 @@ static void on_spool(void *userdata, LocalSession *session, const LocalSpool *re
         Bench *bench = userdata;
 
         if (request->action == LOCAL_SPOOL_LIST) {
-                local_session_spool(session, request->id, &next, request->limit, true);
+                local_session_spool(session, request->id, &next, request->limit,
+                                    request->after + 1);
                 return;
         }
         (void)snprintf(bench->last_topic, sizeof(bench->last_topic), "%s", request->filter);

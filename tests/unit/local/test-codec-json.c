@@ -600,14 +600,14 @@ static void test_encodes_spools(void) {
         const LocalId id = {LOCAL_ID_INTEGER, 1, ""};
         _cleanup_(buffer_deinit) Buffer b = {0};
 
-        CHECK_INT(codec_json.encode_spool(&b, &id, items, ARRAY_SIZE(items), true), 0);
-        CHECK_INT(codec_json.encode_spool(&b, NULL, NULL, 0, false), 0);
+        CHECK_INT(codec_json.encode_spool(&b, &id, items, ARRAY_SIZE(items), 17), 0);
+        CHECK_INT(codec_json.encode_spool(&b, NULL, NULL, 0, 0), 0);
         CHECK_STR(text_of(&b),
                   "{\"op\":\"spool\",\"id\":1,\"messages\":["
                   "{\"receipt\":17,\"topic\":\"pk/dn/a\\\"b\",\"size\":4,"
                   "\"accepted\":1795300000,\"expires_in\":0},"
                   "{\"receipt\":9223372036854775807,\"topic\":\"t\",\"size\":0,\"accepted\":1}"
-                  "],\"more\":true}\n{\"op\":\"spool\",\"messages\":[],\"more\":false}\n");
+                  "],\"more\":true,\"after\":17}\n{\"op\":\"spool\",\"messages\":[],\"more\":false}\n");
 }
 
 static void test_a_line_is_whole_or_absent(void) {

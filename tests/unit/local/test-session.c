@@ -58,7 +58,7 @@ static void test_each_request_reaches_the_handler(void) {
                      "{\"op\":\"spool\",\"id\":5,\"action\":\"list\",\"after\":3,\"limit\":1}\n");
         CHECK_STR(program_line(&bench, fd),
                   "{\"op\":\"spool\",\"id\":5,\"messages\":[{\"receipt\":4,\"topic\":\"t\","
-                  "\"size\":1,\"accepted\":2}],\"more\":true}");
+                  "\"size\":1,\"accepted\":2}],\"more\":true,\"after\":4}");
         program_send(&bench, fd,
                      "{\"op\":\"spool\",\"id\":6,\"action\":\"drop\",\"filter\":\"#\"}\n");
         CHECK_STR(program_line(&bench, fd),
