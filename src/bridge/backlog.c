@@ -97,6 +97,10 @@ bool backlog_follows(const Backlog *backlog) {
         return backlog->follows;
 }
 
+uint64_t backlog_clock_msec(const Backlog *backlog) {
+        return backlog->store ? store_clock_msec(backlog->store) : 0;
+}
+
 uint64_t backlog_next_seq(Backlog *backlog) {
         return backlog->next_seq++;
 }
@@ -213,10 +217,11 @@ static void on_put_done(int r, void *userdata) {
         free_if_unused(backlog);
 }
 
-static int start_put(Backlog *backlog, Put *put, Message *message, uint64_t expires_wall_msec) {
+static int start_put(Backlog *backlog, Put *put, Message *message, uint64_t expires_msec) {
         const StoreRecord record = {.seq = put->seq,
                                     .message = message,
-                                    .expires_wall_msec = expires_wall_msec};
+                                    .expires_msec = expires_msec,
+                                    .accepted_wall_msec = clock_wall_msec()};
         int r;
 
         put->backlog = backlog;
@@ -229,13 +234,13 @@ static int start_put(Backlog *backlog, Put *put, Message *message, uint64_t expi
         return 0;
 }
 
-/* The wall clock's time for a monotonic one. */
-static uint64_t to_wall_msec(uint64_t usec) {
+/* The store's time for a monotonic one. */
+static uint64_t to_store_msec(const Backlog *backlog, uint64_t usec) {
         uint64_t now = clock_now_usec();
 
         if (usec == USEC_INFINITY)
                 return 0;
-        return clock_wall_msec() + (usec > now ? usec - now : 0) / USEC_PER_MSEC;
+        return backlog_clock_msec(backlog) + (usec > now ? usec - now : 0) / USEC_PER_MSEC;
 }
 
 void backlog_store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
@@ -249,8 +254,8 @@ void backlog_store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
                 if (!put)
                         return; /* it stays in memory, and nobody is told more than that */
                 *put = (Put){.lane = lane, .rising = rising, .seq = rising->token};
-                if (start_put(backlog, put, rising->message, to_wall_msec(rising->expires_usec)) <
-                    0) {
+                if (start_put(backlog, put, rising->message,
+                              to_store_msec(backlog, rising->expires_usec)) < 0) {
                         free(put);
                         return;
                 }
@@ -259,16 +264,13 @@ void backlog_store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
         }
 }
 
-void backlog_add(Backlog *backlog,
-                 Message *message,
-                 Receipt *take_receipt,
-                 uint64_t expires_wall_msec) {
+void backlog_add(Backlog *backlog, Message *message, Receipt *take_receipt, uint64_t expires_msec) {
         Put *put = calloc(1, sizeof(*put));
         int r = -ENOMEM;
 
         if (put) {
                 put->seq = backlog_next_seq(backlog);
-                r = start_put(backlog, put, message, expires_wall_msec);
+                r = start_put(backlog, put, message, expires_msec);
         }
         if (r < 0) {
                 free(put);

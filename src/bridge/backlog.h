@@ -44,6 +44,9 @@ bool backlog_has_store(const Backlog *backlog);
 /* Whether messages follow the lane on disk (or may do so, while that is not known). */
 bool backlog_follows(const Backlog *backlog);
 
+/* The clock by which stored messages expire; 0 without a store. */
+uint64_t backlog_clock_msec(const Backlog *backlog);
+
 /* A number for the next message; grows, and is never used twice, not by a later run either. */
 uint64_t backlog_next_seq(Backlog *backlog);
 
@@ -51,13 +54,10 @@ uint64_t backlog_next_seq(Backlog *backlog);
 void backlog_store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec);
 
 /*
- * Writes a message that goes to the disk only; takes the receipt. @expires_wall_msec 0: never.
+ * Writes a message that goes to the disk only; takes the receipt. @expires_msec 0: never.
  * Whatever comes of it is told through the receipt.
  */
-void backlog_add(Backlog *backlog,
-                 Message *message,
-                 Receipt *take_receipt,
-                 uint64_t expires_wall_msec);
+void backlog_add(Backlog *backlog, Message *message, Receipt *take_receipt, uint64_t expires_msec);
 
 /* A message of the lane has been acknowledged, or given up: nothing of it is needed any more. */
 void backlog_finish(Backlog *backlog, Rising *rising);

@@ -267,7 +267,9 @@ void uplink_publish(Uplink *uplink,
                 /* What is in the lane was first, so it is on the disk first. */
                 backlog_store_lane(uplink->backlog, &uplink->lanes[1], USEC_INFINITY);
                 backlog_add(uplink->backlog, message, &receipt,
-                            ttl_usec > 0 ? clock_wall_msec() + ttl_usec / USEC_PER_MSEC : 0);
+                            ttl_usec > 0 ? backlog_clock_msec(uplink->backlog) +
+                                                            ttl_usec / USEC_PER_MSEC
+                                         : 0);
                 return;
         }
         *rising = (Rising){
@@ -295,10 +297,10 @@ static void give_up_expired(Uplink *uplink, Rising *rising) {
 
 static void on_loaded(void *userdata, StoreRecord *records, size_t n_records) {
         Uplink *uplink = userdata;
-        uint64_t now = uplink->now_usec, wall_msec = clock_wall_msec();
+        uint64_t now = uplink->now_usec, msec = backlog_clock_msec(uplink->backlog);
 
         for (size_t i = 0; i < n_records; i++) {
-                uint64_t expires = records[i].expires_wall_msec;
+                uint64_t expires = records[i].expires_msec;
                 Rising *rising = calloc(1, sizeof(*rising));
 
                 if (!rising) {
@@ -316,8 +318,7 @@ static void on_loaded(void *userdata, StoreRecord *records, size_t n_records) {
                 };
                 if (expires > 0)
                         rising->expires_usec =
-                                        now + (expires > wall_msec ? expires - wall_msec : 0) *
-                                                              USEC_PER_MSEC;
+                                        now + (expires > msec ? expires - msec : 0) * USEC_PER_MSEC;
                 append(uplink, &uplink->lanes[1], rising);
         }
         /* The turn that follows sends them. */

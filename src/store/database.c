@@ -14,31 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define APPLICATION_ID 1229935692 /* "IOTL" */
-#define SCHEMA_VERSION 1
+#include "store/schema.h"
 
 /* A shrinking step, and what is not worth one: 4 MiB. */
 #define SHRINK_PAGES 1024
-
-static const char schema[] =
-                "BEGIN;"
-                "CREATE TABLE totals(next_seq INTEGER NOT NULL, next_incoming INTEGER NOT NULL,"
-                " n_spooled INTEGER NOT NULL, spooled_bytes INTEGER NOT NULL,"
-                " n_incoming INTEGER NOT NULL, incoming_bytes INTEGER NOT NULL);"
-                "INSERT INTO totals VALUES(1, 1, 0, 0, 0, 0);"
-                "CREATE TABLE spool(seq INTEGER PRIMARY KEY, expires INTEGER NOT NULL,"
-                " route INTEGER NOT NULL, size INTEGER NOT NULL, topic TEXT NOT NULL,"
-                " payload BLOB NOT NULL);"
-                "CREATE TABLE incoming(seq INTEGER PRIMARY KEY, qos INTEGER NOT NULL,"
-                " size INTEGER NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL);"
-                "CREATE TABLE waiting(seq INTEGER NOT NULL, client TEXT NOT NULL,"
-                " PRIMARY KEY(seq, client)) WITHOUT ROWID;"
-                "CREATE INDEX waiting_by_client ON waiting(client, seq);"
-                "CREATE TABLE subscriptions(client TEXT NOT NULL, filter TEXT NOT NULL,"
-                " qos INTEGER NOT NULL, PRIMARY KEY(client, filter)) WITHOUT ROWID;"
-                "PRAGMA application_id=1229935692;"
-                "PRAGMA user_version=1;"
-                "COMMIT";
 
 /* NOLINTBEGIN(bugprone-suspicious-missing-comma): each has its name, none can run into the next */
 static const char *const sql[_STATEMENT_MAX] = {
@@ -47,13 +26,21 @@ static const char *const sql[_STATEMENT_MAX] = {
                 [STATEMENT_TOTALS_READ] = "SELECT * FROM totals",
                 [STATEMENT_TOTALS_WRITE] = "UPDATE totals SET next_seq=?1, next_incoming=?2,"
                                            " n_spooled=?3, spooled_bytes=?4,"
-                                           " n_incoming=?5, incoming_bytes=?6",
-                [STATEMENT_SPOOL_PUT] = "INSERT INTO spool VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-                [STATEMENT_SPOOL_DELETE] = "DELETE FROM spool WHERE seq=?1 RETURNING size",
-                [STATEMENT_SPOOL_READ] = "SELECT seq, expires, route, topic, payload FROM spool"
-                                         " WHERE seq>?1 ORDER BY seq LIMIT ?2",
+                                           " n_incoming=?5, incoming_bytes=?6, known_seq=?7,"
+                                           " n_fates=?8, clock_msec=?9, boot_id=?10,"
+                                           " boot_msec=?11, wall_msec=?12",
+                [STATEMENT_SPOOL_PUT] = "INSERT INTO spool VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                [STATEMENT_SPOOL_DELETE] = "DELETE FROM spool WHERE seq=?1 RETURNING size, topic",
+                [STATEMENT_SPOOL_READ] = "SELECT seq, expires, route, topic, payload, accepted,"
+                                         " when_full FROM spool WHERE seq>?1 ORDER BY seq LIMIT ?2",
                 [STATEMENT_SPOOL_FIRST] = "SELECT seq, size FROM spool ORDER BY seq LIMIT 1",
                 [STATEMENT_SPOOL_LAST] = "SELECT seq, size FROM spool ORDER BY seq DESC LIMIT 1",
+                [STATEMENT_TOPIC_ADD] = "INSERT INTO topics VALUES(?1, ?2, 1) ON CONFLICT(hash)"
+                                        " DO UPDATE SET last_seq=max(last_seq, ?2), n=n+1",
+                [STATEMENT_TOPIC_REMOVE] = "UPDATE topics SET n=n-1 WHERE hash=?1 RETURNING n",
+                [STATEMENT_TOPIC_DELETE] = "DELETE FROM topics WHERE hash=?1",
+                [STATEMENT_TOPIC_LAST] = "SELECT last_seq FROM topics WHERE hash=?1",
+                [STATEMENT_TOPIC_READ] = "SELECT hash, last_seq FROM topics ORDER BY hash",
                 [STATEMENT_INCOMING_PUT] = "INSERT INTO incoming VALUES(?1, ?2, ?3, ?4, ?5)",
                 [STATEMENT_INCOMING_DELETE] = "DELETE FROM incoming WHERE seq=?1 RETURNING size",
                 [STATEMENT_INCOMING_READ] =
@@ -158,14 +145,13 @@ static int run(Database *db, Statement which) {
         return r != 0 ? r : database_step(db, statement);
 }
 
-static int execute(Database *db, const char *text) {
+int database_execute(Database *db, const char *text) {
         int rc = sqlite3_exec(db->sqlite, text, NULL, NULL, NULL);
 
         return rc == SQLITE_OK ? 0 : fail(db, rc);
 }
 
-/* Runs a PRAGMA that answers with one number. */
-static int ask(Database *db, const char *text, uint64_t *ret) {
+int database_ask(Database *db, const char *text, uint64_t *ret) {
         sqlite3_stmt *statement = NULL;
         int r, rc = sqlite3_prepare_v2(db->sqlite, text, -1, &statement, NULL);
 
@@ -189,15 +175,15 @@ static int note_frames(void *userdata, sqlite3 *sqlite, const char *name, int n_
 
 static int configure(Database *db) {
         /* The lock comes first: it decides how the log is opened. */
-        int r = execute(db, "PRAGMA locking_mode=EXCLUSIVE;"
-                            "PRAGMA cache_size=-256;"
-                            "PRAGMA temp_store=MEMORY;"
-                            "PRAGMA mmap_size=0;"
-                            "PRAGMA foreign_keys=OFF;"
-                            "PRAGMA trusted_schema=OFF;"
-                            "PRAGMA cell_size_check=ON;"
-                            "PRAGMA journal_size_limit=8388608;"
-                            "PRAGMA synchronous=FULL;");
+        int r = database_execute(db, "PRAGMA locking_mode=EXCLUSIVE;"
+                                     "PRAGMA cache_size=-256;"
+                                     "PRAGMA temp_store=MEMORY;"
+                                     "PRAGMA mmap_size=0;"
+                                     "PRAGMA foreign_keys=OFF;"
+                                     "PRAGMA trusted_schema=OFF;"
+                                     "PRAGMA cell_size_check=ON;"
+                                     "PRAGMA journal_size_limit=8388608;"
+                                     "PRAGMA synchronous=FULL;");
 
         if (r != 0)
                 return r;
@@ -207,11 +193,11 @@ static int configure(Database *db) {
 }
 
 static int create(Database *db) {
-        int r = execute(db, "PRAGMA page_size=4096;"
-                            "PRAGMA auto_vacuum=INCREMENTAL;"
-                            "PRAGMA journal_mode=WAL");
+        int r = database_execute(db, "PRAGMA page_size=4096;"
+                                     "PRAGMA auto_vacuum=INCREMENTAL;"
+                                     "PRAGMA journal_mode=WAL");
 
-        return r != 0 ? r : execute(db, schema);
+        return r != 0 ? r : schema_create(db);
 }
 
 static int read_totals(Database *db) {
@@ -233,26 +219,17 @@ static int read_totals(Database *db) {
                         .spooled_bytes = statement_value(s, 3),
                         .n_incoming = statement_value(s, 4),
                         .incoming_bytes = statement_value(s, 5),
+                        .known_seq = statement_value(s, 6),
+                        .n_fates = statement_value(s, 7),
+        };
+        db->mark = (TtlMark){
+                        .msec = statement_value(s, 8),
+                        .at = {.boot_id = statement_value(s, 9),
+                               .boot_msec = statement_value(s, 10),
+                               .wall_msec = statement_value(s, 11)},
         };
         db->committed = db->totals;
         return 0;
-}
-
-static int check_kind(Database *db) {
-        uint64_t id = 0, version = 0;
-        int r;
-
-        r = ask(db, "PRAGMA application_id", &id);
-        if (r == 0)
-                r = ask(db, "PRAGMA user_version", &version);
-        if (r != 0)
-                return r;
-        if (id != APPLICATION_ID)
-                return database_corrupt(db, "it is a database, but not one of ours");
-        if (version != SCHEMA_VERSION)
-                return database_corrupt(db, "it was made by another version of the program");
-        /* Every connection says it again, or SQLite would only find out at the first read. */
-        return execute(db, "PRAGMA journal_mode=WAL");
 }
 
 /* The ends of a table must agree with the totals; a whole check would read every page. */
@@ -277,7 +254,7 @@ static int check(Database *db) {
         const Totals *t = &db->totals;
         int r;
 
-        r = check_kind(db);
+        r = schema_check(db);
         if (r == 0)
                 r = read_totals(db);
         for (Statement end = STATEMENT_SPOOL_FIRST; r == 0 && end <= STATEMENT_SPOOL_LAST; end++)
@@ -341,6 +318,8 @@ int database_begin(Database *db) {
 
 static int write_totals(Database *db) {
         _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        const TtlReading now = ttl_reading_now(db->clock.start.at.boot_id);
+        TtlMark mark = db->clock.start.msec > 0 ? ttl_clock_mark(&db->clock, &now) : db->mark;
         int r;
 
         r = database_statement(db, STATEMENT_TOTALS_WRITE, &s);
@@ -352,6 +331,12 @@ static int write_totals(Database *db) {
         statement_bind(s, 4, db->totals.spooled_bytes);
         statement_bind(s, 5, db->totals.n_incoming);
         statement_bind(s, 6, db->totals.incoming_bytes);
+        statement_bind(s, 7, db->totals.known_seq);
+        statement_bind(s, 8, db->totals.n_fates);
+        statement_bind(s, 9, mark.msec);
+        statement_bind(s, 10, mark.at.boot_id);
+        statement_bind(s, 11, mark.at.boot_msec);
+        statement_bind(s, 12, mark.at.wall_msec);
         return database_step(db, s);
 }
 
@@ -401,13 +386,13 @@ int database_shrink(Database *db) {
         int r;
 
         db->failed = 0;
-        r = ask(db, "PRAGMA freelist_count", &n_free);
+        r = database_ask(db, "PRAGMA freelist_count", &n_free);
         if (r == 0)
-                r = ask(db, "PRAGMA page_count", &n_pages);
+                r = database_ask(db, "PRAGMA page_count", &n_pages);
         /* While less than half of it is free, moving pages costs more than it brings. */
         if (r != 0 || n_free < SHRINK_PAGES || n_free < n_pages / 2)
                 return r;
         (void)snprintf(text, sizeof(text), "PRAGMA incremental_vacuum(%d)", SHRINK_PAGES);
-        r = execute(db, text);
+        r = database_execute(db, text);
         return r != 0 ? r : 1;
 }

@@ -5,8 +5,8 @@
  * Database
  *
  * One connection to SQLite: its settings, its prepared statements, transactions, the row of totals,
- * and the translation of its errors. What the tables hold is known to spool.h, incoming.h and
- * subscriptions.h. One thread at a time.
+ * and the translation of its errors. What the tables hold is known to schema.h, spool.h, topics.h,
+ * incoming.h and subscriptions.h. One thread at a time.
  */
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/ttl-clock.h"
 #include "util/macro.h"
 
 /* Among the -errno of everything that takes a Database: it is not a database, damaged, or not one
@@ -30,6 +31,11 @@ typedef enum Statement {
         STATEMENT_SPOOL_READ,
         STATEMENT_SPOOL_FIRST,
         STATEMENT_SPOOL_LAST,
+        STATEMENT_TOPIC_ADD,
+        STATEMENT_TOPIC_REMOVE,
+        STATEMENT_TOPIC_DELETE,
+        STATEMENT_TOPIC_LAST,
+        STATEMENT_TOPIC_READ,
         STATEMENT_INCOMING_PUT,
         STATEMENT_INCOMING_DELETE,
         STATEMENT_INCOMING_READ,
@@ -50,6 +56,8 @@ typedef struct Totals {
         uint64_t next_incoming; /* the same of the inbox */
         uint64_t n_spooled, spooled_bytes;
         uint64_t n_incoming, incoming_bytes;
+        uint64_t known_seq; /* of lower numbers nobody knows more than whether they wait */
+        uint64_t n_fates;
 } Totals;
 
 typedef struct Database {
@@ -57,6 +65,8 @@ typedef struct Database {
         sqlite3_stmt *statements[_STATEMENT_MAX];
         Totals totals;    /* with what the transaction under way has changed */
         Totals committed; /* as the disk has them */
+        TtlMark mark;     /* of the clock, as it was read */
+        TtlClock clock;   /* written down with the totals, once it has started */
         int wal_frames;   /* in the write-ahead log after the last commit */
 
         int failed;        /* why the transaction can't be committed; 0: it can */
@@ -107,6 +117,10 @@ _warn_unused_ int database_shrink(Database *db);
 _warn_unused_ int database_statement(Database *db, Statement which, sqlite3_stmt **ret);
 /* Returns 1 when there is a row, 0 at the end, -EEXIST for a row that exists already. */
 _warn_unused_ int database_step(Database *db, sqlite3_stmt *statement);
+/* Runs statements that answer nothing. */
+_warn_unused_ int database_execute(Database *db, const char *text);
+/* Runs a PRAGMA that answers with one number. */
+_warn_unused_ int database_ask(Database *db, const char *text, uint64_t *ret);
 /* For rows that can't be as they are. Returns DATABASE_CORRUPT. */
 int database_corrupt(Database *db, const char *problem);
 

@@ -65,6 +65,7 @@ static int sync_directory(const Place *place) {
 /* What can be taken over from a bad file. */
 typedef struct Salvage {
         Totals totals;
+        TtlMark mark;
         bool totals_known;
         Subscriptions subscriptions;
 } Salvage;
@@ -90,6 +91,7 @@ static void salvage_read(const Place *place, Salvage *salvage) {
                 return;
         if (db->totals.next_seq > 0) {
                 salvage->totals = db->totals;
+                salvage->mark = db->mark;
                 salvage->totals_known = true;
         }
         if (subscriptions_read(db, &salvage->subscriptions) < 0)
@@ -199,6 +201,16 @@ static int set_aside(const Place *place, StoreInfo *info) {
         return 0;
 }
 
+/* It goes on through all databases of one run. */
+static void start_clock(Place *place, const TtlMark *mark) {
+        TtlReading now;
+
+        if (place->clock.start.msec > 0)
+                return;
+        now = ttl_reading_now(ttl_boot_id());
+        place->clock = ttl_clock_start(mark, &now);
+}
+
 static int start_anew(Place *place, Totals *known, StoreInfo *info) {
         _cleanup_(salvage_done) Salvage salvage = {0};
         int r;
@@ -210,6 +222,7 @@ static int start_anew(Place *place, Totals *known, StoreInfo *info) {
         if (r < 0)
                 return r;
         if (salvage.totals_known) {
+                start_clock(place, &salvage.mark);
                 info->lost_known = true;
                 info->lost_spooled = salvage.totals.n_spooled;
                 info->lost_incoming = salvage.totals.n_incoming;
@@ -266,7 +279,7 @@ static int open_existing(const Place *place, Database **ret, StoreInfo *info) {
 }
 
 /* Opens what is there now and good, and says what it holds. */
-static int begin(const Place *place, const Totals *known, Database **ret, StoreInfo *info) {
+static int begin(Place *place, const Totals *known, Database **ret, StoreInfo *info) {
         _cleanup_(database_closep) Database *db = NULL;
         const Totals *t;
         int r;
@@ -275,6 +288,8 @@ static int begin(const Place *place, const Totals *known, Database **ret, StoreI
         if (r < 0)
                 return r;
         assert(db);
+        start_clock(place, &db->mark);
+        db->clock = place->clock;
         r = number(db, known);
         if (r == 0)
                 r = spool_ends(db, &info->first_seq, &info->last_seq);

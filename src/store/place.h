@@ -14,6 +14,7 @@ typedef struct Place {
         char *path; /* of the database */
         char *vfs;  /* NULL: SQLite's default */
         int directory_fd;
+        TtlClock clock; /* has started when something could be opened */
 } Place;
 
 _warn_unused_ int place_init(Place *place, const char *directory, const char *vfs);

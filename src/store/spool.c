@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "store/quota.h"
+#include "store/topics.h"
 
 int spool_put(Database *db, const StoreRecord *record, const StoreLimits *limits) {
         _cleanup_(statement_done) sqlite3_stmt *s = NULL;
@@ -18,13 +19,17 @@ int spool_put(Database *db, const StoreRecord *record, const StoreLimits *limits
         if (r != 0)
                 return r;
         statement_bind(s, 1, record->seq);
-        statement_bind(s, 2, record->expires_wall_msec);
+        statement_bind(s, 2, record->expires_msec);
         statement_bind(s, 3, record->route);
         statement_bind(s, 4, size);
         (void)sqlite3_bind_text(s, 5, message_topic(message), -1, SQLITE_STATIC);
         (void)sqlite3_bind_blob64(s, 6, message_payload(message), message_payload_size(message),
                                   SQLITE_STATIC);
+        statement_bind(s, 7, record->accepted_wall_msec);
+        statement_bind(s, 8, record->when_full);
         r = database_step(db, s);
+        if (r == 0)
+                r = topics_add(db, store_topic_hash(message_topic(message)), record->seq);
         if (r != 0)
                 return r;
         t->n_spooled++;
@@ -37,6 +42,7 @@ int spool_put(Database *db, const StoreRecord *record, const StoreLimits *limits
 int spool_delete(Database *db, uint64_t seq) {
         _cleanup_(statement_done) sqlite3_stmt *s = NULL;
         Totals *t = &db->totals;
+        const char *topic;
         uint64_t size;
         int r;
 
@@ -48,11 +54,12 @@ int spool_delete(Database *db, uint64_t seq) {
         if (r != 1)
                 return r;
         size = statement_value(s, 0);
+        topic = (const char *)sqlite3_column_text(s, 1);
         if (t->n_spooled == 0 || t->spooled_bytes < size)
                 return database_corrupt(db, "more in the spool than its totals say");
         t->n_spooled--;
         t->spooled_bytes -= size;
-        return 0;
+        return topics_remove(db, store_topic_hash(topic ? topic : ""));
 }
 
 static int record_of(Database *db, sqlite3_stmt *s, StoreRecord *ret) {
@@ -60,8 +67,10 @@ static int record_of(Database *db, sqlite3_stmt *s, StoreRecord *ret) {
         const void *payload = sqlite3_column_blob(s, 4);
         StoreRecord record = {
                         .seq = statement_value(s, 0),
-                        .expires_wall_msec = statement_value(s, 1),
+                        .expires_msec = statement_value(s, 1),
                         .route = (uint32_t)sqlite3_column_int64(s, 2),
+                        .accepted_wall_msec = statement_value(s, 5),
+                        .when_full = (StorePolicy)sqlite3_column_int(s, 6),
         };
         int r;
 

@@ -12,6 +12,7 @@
 
 struct Store {
         Worker *worker;
+        TtlClock clock;
         StoreReplacedFunc replaced;
         void *userdata;
 };
@@ -36,6 +37,7 @@ int store_open_with(Store **ret,
                 keeper_done(&keeper);
                 return r;
         }
+        store->clock = keeper.place.clock;
         *ret = TAKE_PTR(store);
         return 0;
 }
@@ -75,6 +77,10 @@ void store_on_replaced(Store *store, StoreReplacedFunc func, void *userdata) {
         store->userdata = userdata;
 }
 
+uint64_t store_clock_msec(const Store *store) {
+        return ttl_clock_msec(&store->clock);
+}
+
 int store_fd(const Store *store) {
         return worker_fd(store->worker);
 }
@@ -108,7 +114,7 @@ int store_put(Store *store, const StoreRecord *record, StoreDoneFunc func, void 
         _cleanup_(request_freep) Request *q = NULL;
         int r;
 
-        if (!seq_is_valid(record->seq) || record->expires_wall_msec > INT64_MAX)
+        if (!seq_is_valid(record->seq) || record->expires_msec > INT64_MAX)
                 return -EINVAL;
         r = request_new(&q, REQUEST_PUT);
         if (r < 0)
@@ -304,4 +310,55 @@ int store_unsubscribe(Store *store,
 
 void store_counters(Store *store, StoreCounters *ret) {
         worker_counters(store->worker, ret);
+}
+
+/* Being written */
+
+void store_on_dropped(Store *store, StoreDroppedFunc func, void *userdata) {
+        (void)store, (void)func, (void)userdata;
+}
+
+void store_on_unreadable(Store *store, StoreUnreadableFunc func, void *userdata) {
+        (void)store, (void)func, (void)userdata;
+}
+
+void store_on_inbox_dropped(Store *store, StoreInboxDroppedFunc func, void *userdata) {
+        (void)store, (void)func, (void)userdata;
+}
+
+int store_peek(Store *store,
+               uint64_t after,
+               size_t max,
+               size_t max_bytes,
+               StoreReadFunc func,
+               void *userdata) {
+        return store_read(store, after, max, max_bytes, func, userdata);
+}
+
+int store_give_up(Store *store, const uint64_t *seqs, size_t n, StoreFate why) {
+        (void)why;
+        return store_delete(store, seqs, n);
+}
+
+int store_ask(Store *store, uint64_t seq, StoreFateFunc func, void *userdata) {
+        (void)store, (void)seq, (void)func, (void)userdata;
+        return -EOPNOTSUPP;
+}
+
+int store_read_topics(Store *store, size_t max, StoreTopicsFunc func, void *userdata) {
+        (void)store, (void)max, (void)func, (void)userdata;
+        return -EOPNOTSUPP;
+}
+
+int store_touch(Store *store, const char *client) {
+        (void)store, (void)client;
+        return 0;
+}
+
+int store_forget_absent(Store *store,
+                        uint64_t max_age_msec,
+                        StoreForgottenFunc func,
+                        void *userdata) {
+        (void)store, (void)max_age_msec, (void)func, (void)userdata;
+        return -EOPNOTSUPP;
 }

@@ -24,10 +24,24 @@
 
 typedef struct Store Store;
 
+/* What becomes of a message that comes while the spool is full. */
+typedef enum StorePolicy {
+        STORE_REFUSE,      /* it is refused */
+        STORE_DROP_OLDEST, /* the oldest of its route go */
+        STORE_KEEP_LATEST, /* those of its route go that a newer one of their topic follows */
+} StorePolicy;
+
+/* The same for the inbox: the oldest go, whoever they are for, or the new one is refused. */
+typedef enum StoreInboxPolicy {
+        STORE_INBOX_DROP_OLDEST,
+        STORE_INBOX_REFUSE,
+} StoreInboxPolicy;
+
 /* Spool and inbox may each fill half of this. 0: no limit. */
 typedef struct StoreLimits {
         uint64_t max_bytes; /* of payloads and topics */
         uint64_t max_messages;
+        StoreInboxPolicy inbox_full;
 } StoreLimits;
 
 /* What was found at start, or when the store had to start anew in mid-run. */
@@ -46,9 +60,11 @@ typedef struct StoreInfo {
 /* A message in the spool. */
 typedef struct StoreRecord {
         uint64_t seq;
-        Message *message;           /* remote name, QoS 1 */
-        uint64_t expires_wall_msec; /* 0: never */
-        uint32_t route;             /* the index of its route, for limits by route */
+        Message *message;      /* remote name, QoS 1 */
+        uint64_t expires_msec; /* by store_clock_msec(); 0: never */
+        uint32_t route;        /* its route's number, the same in every run */
+        StorePolicy when_full;
+        uint64_t accepted_wall_msec; /* for people */
 } StoreRecord;
 
 /*
@@ -71,6 +87,13 @@ int store_fd(const Store *store);
 void store_dispatch(Store *store);
 
 /*
+ * The clock by which messages expire: it goes on while the daemon and the machine are down, and
+ * never jumps when somebody sets the wall clock, nor runs backwards. Over a reboot it goes by the
+ * wall clock, if that can be.
+ */
+uint64_t store_clock_msec(const Store *store);
+
+/*
  * Called, between answers, when the file turned out damaged or vanished in mid-run and the store
  * has started anew: @info is as from store_open(). What was in the old file is out of reach but for
  * the subscriptions, which were taken over as far as they could be read.
@@ -82,12 +105,24 @@ void store_on_replaced(Store *store, StoreReplacedFunc func, void *userdata);
  * quota full; -EIO; -EROFS). After a failure nothing of the request is on the disk. */
 typedef void (*StoreDoneFunc)(int r, void *userdata);
 
-/* Writes one message to the spool. @record->message is referenced, not copied. -EEXIST when there
- * is one of the same number. */
+/*
+ * Writes one message to the spool. @record->message is referenced, not copied. -EEXIST when there
+ * is one of the same number.
+ *
+ * When the spool is full, @record->when_full says what makes room, never rows that store_read() has
+ * handed out: with STORE_DROP_OLDEST the oldest of the route; with STORE_KEEP_LATEST first those of
+ * the same topic, then the oldest of the route that a newer one of their topic follows. Both find
+ * only messages that were put with the same policy: the others keep the promise they were accepted
+ * with. When that does not make room: -ENOSPC, and nothing is dropped.
+ */
 _warn_unused_ int store_put(Store *store,
                             const StoreRecord *record,
                             StoreDoneFunc func,
                             void *userdata);
+
+/* Called from store_dispatch(), before the answer to the put that @seqs had to make room for. */
+typedef void (*StoreDroppedFunc)(uint32_t route, const uint64_t *seqs, size_t n, void *userdata);
+void store_on_dropped(Store *store, StoreDroppedFunc func, void *userdata);
 
 /* Deletes messages of the spool whose PUBACK has come. Committed lazily: a crash before that only
  * sends them again. */
@@ -103,6 +138,48 @@ _warn_unused_ int store_read(Store *store,
                              StoreReadFunc func,
                              void *userdata);
 
+/* The same for people to look at: nothing of it counts as handed out. */
+_warn_unused_ int store_peek(Store *store,
+                             uint64_t after,
+                             size_t max,
+                             size_t max_bytes,
+                             StoreReadFunc func,
+                             void *userdata);
+
+/* Called, between answers, for messages that store_read() had to leave out because their rows make
+ * no sense; they are given up. */
+typedef void (*StoreUnreadableFunc)(const uint64_t *seqs, size_t n, void *userdata);
+void store_on_unreadable(Store *store, StoreUnreadableFunc func, void *userdata);
+
+/* What has become of a message of the spool. */
+typedef enum StoreFate {
+        STORE_FATE_WAITING,
+        STORE_FATE_DELIVERED,
+        STORE_FATE_EXPIRED,
+        STORE_FATE_DROPPED,
+        STORE_FATE_UNKNOWN, /* no such number, or too long ago, or lost with its file */
+} StoreFate;
+
+/* Deletes messages that nobody will deliver, and remembers why: STORE_FATE_EXPIRED or _DROPPED.
+ * Lazy, as store_delete() is. The newest 100,000 such are remembered. */
+_warn_unused_ int store_give_up(Store *store, const uint64_t *seqs, size_t n, StoreFate why);
+
+typedef void (*StoreFateFunc)(int r, StoreFate fate, void *userdata);
+_warn_unused_ int store_ask(Store *store, uint64_t seq, StoreFateFunc func, void *userdata);
+
+/* A topic of the spool. The same hash is, as good as certainly, the same topic. */
+typedef struct StoreTopic {
+        uint64_t hash;
+        uint64_t last_seq; /* none of its messages has a higher number */
+} StoreTopic;
+
+uint64_t store_topic_hash(const char *topic);
+
+/* All the topics of the spool, in order of their hashes; costs by topics, not by messages. The
+ * answer is -E2BIG when there are more than @max. */
+typedef void (*StoreTopicsFunc)(int r, const StoreTopic *topics, size_t n, void *userdata);
+_warn_unused_ int store_read_topics(Store *store, size_t max, StoreTopicsFunc func, void *userdata);
+
 /* The inbox */
 
 /* A durable subscriber's unfinished message. */
@@ -117,6 +194,11 @@ typedef struct StoreIncoming {
  * or -errno (-ENOSPC when over the limit or the disk is full).
  */
 _warn_unused_ int store_keep_incoming(Store *store, Message *message, uint64_t *ret_seq);
+
+/* Called, between answers, when @n unfinished messages of @client (NULL: of nobody yet) were
+ * dropped to make room for new ones. */
+typedef void (*StoreInboxDroppedFunc)(const char *client, uint64_t n, void *userdata);
+void store_on_inbox_dropped(Store *store, StoreInboxDroppedFunc func, void *userdata);
 
 /* Says which clients the message is for; until then it counts as new at the next start. With none
  * it is gone. To be said once; lazy, as store_finish() is. */
@@ -155,6 +237,20 @@ _warn_unused_ int store_unsubscribe(Store *store,
                                     const char *filter,
                                     StoreDoneFunc func,
                                     void *userdata);
+
+/* The client is here now; store_subscribe() says it too. Lazy. */
+_warn_unused_ int store_touch(Store *store, const char *client);
+
+/*
+ * Ends the subscriptions and the messages of clients that nobody has seen for @max_age_msec (touch
+ * those that are here first). Calls @func for each, then with NULL and how it went: what was told
+ * before is done in any case.
+ */
+typedef void (*StoreForgottenFunc)(int r, const char *client, uint64_t n_messages, void *userdata);
+_warn_unused_ int store_forget_absent(Store *store,
+                                      uint64_t max_age_msec,
+                                      StoreForgottenFunc func,
+                                      void *userdata);
 
 /* Counters for status and metrics. */
 typedef struct StoreCounters {

@@ -122,7 +122,7 @@ static void test_a_full_inbox_refuses(void) {
         Bench b;
 
         bench_init(&b);
-        b.limits.max_messages = 4;
+        b.limits = (StoreLimits){.max_messages = 4, .inbox_full = STORE_INBOX_REFUSE};
         bench_open(&b);
         seq = keep(&b, "cmd/1");
         assign(&b, seq, 0, NULL);

@@ -17,7 +17,7 @@ static void fill(const Bench *b) {
                            "BEGIN;"
                            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n"
                            " WHERE i<1000000) INSERT INTO spool SELECT i, 0, 0, 103, 't/x',"
-                           " zeroblob(100) FROM n;"
+                           " zeroblob(100), 0, 0 FROM n;"
                            "UPDATE totals SET n_spooled=1000000, spooled_bytes=103000000;"
                            "COMMIT",
                            NULL, NULL, NULL) == SQLITE_OK);
