@@ -5,6 +5,7 @@ Needs root, FUSE, loop devices, nbdkit with Python and nbdfuse.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import sys
 from place import HERE, await_true
 
 SIZE = 48 << 20
+BLOCK = 4096
 MARKS = 64 << 10  # behind the file system: for notes that land in the same log
-NEEDED = ("nbdkit", "nbdfuse", "losetup", "mke2fs", "mount", "umount", "unshare")
+NEEDED = ("nbdkit", "nbdfuse", "losetup", "mke2fs", "debugfs", "mount", "umount", "unshare")
 
 
 def run(*command):
@@ -33,6 +35,14 @@ def missing():
     return None
 
 
+def end_of_journal(path):
+    """Where files' contents begin, with packed_meta_blocks: behind the journal."""
+    shown = subprocess.run(["debugfs", "-R", "stat <8>", path],
+                           check=True, capture_output=True, text=True).stdout  # fmt: skip
+    extents = shown[shown.index("EXTENTS:") :]
+    return (max(map(int, re.findall(r"\d+", extents))) + 1) * BLOCK
+
+
 def in_own_namespace():
     """Starts the program again where its mounts are its own, and vanish with it."""
     if os.environ.get("DURABILITY_MOUNTS") != "own":
@@ -49,22 +59,26 @@ class Disk:
             os.path.join(directory, name) for name in ("base", "log", "errors", "nbd", "disk")
         )
         self.device = os.path.join(self.place, "nbd")
+        self.data = None  # where files' contents begin
         self.server = self.loop = self.marks = None
 
     def start(self):
         with open(self.base, "wb") as file:
             file.truncate(SIZE)
-        run("mke2fs", "-q", "-t", "ext4", "-J", "size=4",
-            "-E", "lazy_itable_init=0,lazy_journal_init=0", self.base)  # fmt: skip
+        run("mke2fs", "-q", "-t", "ext4", "-b", str(BLOCK), "-J", "size=4",
+            "-E", "packed_meta_blocks=1,lazy_itable_init=0,lazy_journal_init=0", self.base)  # fmt: skip
+        self.data = end_of_journal(self.base)
         os.truncate(self.base, SIZE + MARKS)
         os.mkdir(self.place)
         os.mkdir(self.path)
+        errors = open(os.path.join(self.directory, "nbdkit.log"), "wb")
         plugin = os.path.join(HERE, "disk_plugin.py")
         parameters = ["%s=%s" % (name, getattr(self, name)) for name in ("base", "log", "errors")]
         self.server = subprocess.Popen(
             ["nbdfuse", self.place, "[", "nbdkit", "--exit-with-parent", "python", plugin]
-            + parameters + ["]"]  # fmt: skip
+            + parameters + ["]"], stderr=errors,  # fmt: skip
         )
+        errors.close()
         await_true(lambda: os.path.exists(self.device), 10, "the disk's file")
         found = subprocess.run(
             ["losetup", "-f", "--show", "--sizelimit", str(SIZE), self.device],
@@ -86,7 +100,11 @@ class Disk:
         assert os.pwrite(self.marks, text, SIZE) == len(text) <= MARKS
 
     def fail(self):
-        open(self.errors, "wb").close()
+        """Writes of files' contents fail; those of the file system's own do not, or it gives up."""
+        os.sync()
+        with open(self.errors + ".new", "w", encoding="ascii") as file:
+            file.write(str(self.data))
+        os.rename(self.errors + ".new", self.errors)
 
     def heal(self):
         if os.path.exists(self.errors):

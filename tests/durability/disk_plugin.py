@@ -3,13 +3,12 @@
 
     nbdkit python disk_plugin.py base=FILE log=FILE errors=FILE
 
-The disk begins as @base. Each write and flush is appended to @log (see crash.py). While @errors
-exists, writes and flushes fail with EIO, and nothing of them stays.
+The disk begins as @base. Each write and flush is appended to @log (see crash.py). While there is a
+file @errors, writes at or behind the offset in it fail with EIO, and nothing of them stays.
 """
 
 import errno
 import io
-import os
 import struct
 
 import nbdkit
@@ -41,10 +40,12 @@ def get_size(_handle):
     return len(disk)
 
 
-def fail_on_command():
-    if os.path.exists(parameters["errors"]):
-        nbdkit.set_error(errno.EIO)
-        raise OSError(errno.EIO, "told to fail")
+def shall_fail(offset):
+    try:
+        with io.open(parameters["errors"], encoding="ascii") as file:
+            return offset >= int(file.read())
+    except FileNotFoundError:
+        return False
 
 
 def pread(_handle, buffer, offset, _flags):
@@ -52,11 +53,12 @@ def pread(_handle, buffer, offset, _flags):
 
 
 def pwrite(_handle, buffer, offset, _flags):
-    fail_on_command()
+    if shall_fail(offset):
+        nbdkit.set_error(errno.EIO)
+        raise OSError(errno.EIO, "told to fail")
     disk[offset : offset + len(buffer)] = buffer
     log.write(struct.pack("<BQI", WRITE, offset, len(buffer)) + buffer)
 
 
 def flush(_handle, _flags):
-    fail_on_command()
     log.write(struct.pack("<BQI", FLUSH, 0, 0))
