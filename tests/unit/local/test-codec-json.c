@@ -162,18 +162,43 @@ static void test_good_lines(void) {
         }
 }
 
+enum {
+        BAD = LOCAL_ERROR_BAD_REQUEST,
+        TOPIC = LOCAL_ERROR_BAD_TOPIC,
+        UNSUPPORTED = LOCAL_ERROR_UNSUPPORTED,
+};
+
+typedef struct BadLine {
+        const char *line;
+        int error;
+        const char *hint;
+        long long id; /* 0: none */
+} BadLine;
+
+static void check_bad_lines(const BadLine *cases, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_(bench_deinit) Bench bench = bench_new();
+
+                feed(&bench, cases[i].line);
+                feed(&bench, "\n{\"op\":\"watch\"}\n");
+                if (decode(&bench) != CODEC_REFUSED)
+                        (void)printf("# %s\n", cases[i].line);
+                CHECK(bench.request.problem[0]);
+                if ((int)bench.request.error != cases[i].error ||
+                    !strstr(bench.request.problem, cases[i].hint))
+                        (void)printf("# %s: %s\n", cases[i].line, bench.request.problem);
+                CHECK_INT(bench.request.error, cases[i].error);
+                CHECK(strstr(bench.request.problem, cases[i].hint));
+                CHECK_INT(bench.request.id.kind, cases[i].id ? LOCAL_ID_INTEGER : LOCAL_ID_NONE);
+                CHECK_INT(bench.request.id.integer, cases[i].id);
+                /* And on with the next line */
+                CHECK_INT(decode(&bench), CODEC_REQUEST);
+                CHECK_STR(short_form(&bench.request), "watch -");
+        }
+}
+
 static void test_bad_lines(void) {
-        enum {
-                BAD = LOCAL_ERROR_BAD_REQUEST,
-                TOPIC = LOCAL_ERROR_BAD_TOPIC,
-                UNSUPPORTED = LOCAL_ERROR_UNSUPPORTED,
-        };
-        static const struct {
-                const char *line;
-                int error;
-                const char *hint;
-                long long id; /* 0: none */
-        } cases[] = {
+        static const BadLine cases[] = {
                         {"x", BAD, "not valid JSON", 0},
                         {"{", BAD, "not valid JSON", 0},
                         {"{}x", BAD, "not valid JSON", 0},
@@ -248,6 +273,13 @@ static void test_bad_lines(void) {
                         {"{\"op\":\"done\",\"id\":5,\"mid\":0}", BAD, "mid must", 5},
                         {"{\"op\":\"done\",\"id\":5,\"mid\":\"1\"}", BAD, "mid must", 5},
                         {"{\"op\":\"hello\",\"id\":5,\"client\":\"\"}", BAD, "client must", 5},
+        };
+
+        check_bad_lines(cases, ARRAY_SIZE(cases));
+}
+
+static void test_bad_receipts_and_spools(void) {
+        static const BadLine cases[] = {
                         {"{\"op\":\"receipt\",\"id\":5}", BAD, "needs a receipt", 5},
                         {"{\"op\":\"receipt\",\"id\":5,\"receipt\":0}", BAD, "receipt must", 5},
                         {"{\"op\":\"receipt\",\"id\":5,\"receipt\":\"1\"}", BAD, "receipt must", 5},
@@ -279,25 +311,7 @@ static void test_bad_lines(void) {
                          BAD, "64", 5},
         };
 
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                _cleanup_(bench_deinit) Bench bench = bench_new();
-
-                feed(&bench, cases[i].line);
-                feed(&bench, "\n{\"op\":\"watch\"}\n");
-                if (decode(&bench) != CODEC_REFUSED)
-                        (void)printf("# %s\n", cases[i].line);
-                CHECK(bench.request.problem[0]);
-                if ((int)bench.request.error != cases[i].error ||
-                    !strstr(bench.request.problem, cases[i].hint))
-                        (void)printf("# %s: %s\n", cases[i].line, bench.request.problem);
-                CHECK_INT(bench.request.error, cases[i].error);
-                CHECK(strstr(bench.request.problem, cases[i].hint));
-                CHECK_INT(bench.request.id.kind, cases[i].id ? LOCAL_ID_INTEGER : LOCAL_ID_NONE);
-                CHECK_INT(bench.request.id.integer, cases[i].id);
-                /* And on with the next line */
-                CHECK_INT(decode(&bench), CODEC_REQUEST);
-                CHECK_STR(short_form(&bench.request), "watch -");
-        }
+        check_bad_lines(cases, ARRAY_SIZE(cases));
 }
 
 static void test_blank_lines_are_ignored(void) {
@@ -510,116 +524,9 @@ static void test_any_bytes_do_no_harm(void) {
         }
 }
 
-/* Encoding */
-
 static const char *text_of(Buffer *output) {
         CHECK_INT(buffer_append(output, "", 1), 0);
         return (const char *)buffer_data(output);
-}
-
-static void test_encodes_acks_and_errors(void) {
-        const LocalId integer = {LOCAL_ID_INTEGER, INT64_MIN, ""},
-                      string = {LOCAL_ID_STRING, 0, "a\"b"}, none = {0};
-        const AckDetail bare = {.qos = -1, .count = -1},
-                        pending = {.qos = 1, .pending = true, .count = -1},
-                        receipt = {.qos = -1, .receipt = 17, .count = -1}, count = {.qos = -1};
-        _cleanup_(buffer_deinit) Buffer b = {0};
-
-        CHECK_INT(codec_json.encode_ack(&b, &integer, LOCAL_ACK_DELIVERED, &bare), 0);
-        CHECK_INT(codec_json.encode_ack(&b, &string, LOCAL_ACK_SUBSCRIBED, &pending), 0);
-        CHECK_INT(codec_json.encode_ack(&b, &none, LOCAL_ACK_STORED, &receipt), 0);
-        CHECK_INT(codec_json.encode_ack(&b, &none, LOCAL_ACK_DROPPED, &count), 0);
-        CHECK_INT(codec_json.encode_error(&b, &none, LOCAL_ERROR_BAD_TOPIC, NULL, "so \"so\"\n"),
-                  0);
-        CHECK_INT(codec_json.encode_error(&b, NULL, LOCAL_ERROR_REJECTED, "a/#", "\xff\x01"), 0);
-        CHECK_STR(text_of(&b),
-                  "{\"op\":\"ack\",\"id\":-9223372036854775808,\"state\":\"delivered\"}\n"
-                  "{\"op\":\"ack\",\"id\":\"a\\\"b\",\"state\":\"subscribed\",\"qos\":1,"
-                  "\"pending\":true}\n"
-                  "{\"op\":\"ack\",\"state\":\"stored\",\"receipt\":17}\n"
-                  "{\"op\":\"ack\",\"state\":\"dropped\",\"count\":0}\n"
-                  "{\"op\":\"error\",\"code\":\"bad-topic\",\"message\":\"so \\\"so\\\"\\n\"}\n"
-                  "{\"op\":\"error\",\"code\":\"rejected\",\"filter\":\"a/#\",\"message\":"
-                  "\"?\\u0001\"}\n");
-}
-
-static void test_encodes_messages(void) {
-        static const struct {
-                const char *payload;
-                size_t size;
-                const char *expected;
-        } cases[] = {
-                        {"", 0, "\"payload\":\"\""},
-                        {"now", 3, "\"payload\":\"now\""},
-                        {"a\0b", 3, "\"payload\":\"a\\u0000b\""},
-                        {"\"\\\n\r\t\b\f\x1f\x7f/", 10,
-                         "\"payload\":\"\\\"\\\\\\n\\r\\t\\b\\f\\u001f\x7f/\""},
-                        {"\xc3\xa9", 2, "\"payload\":\"\xc3\xa9\""},
-                        {"\xff", 1, "\"payload_b64\":\"/w==\""},
-                        {"\xc3", 1, "\"payload_b64\":\"ww==\""},
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-                _cleanup_(message_unrefp) Message *m = NULL;
-                _cleanup_(buffer_deinit) Buffer b = {0};
-                char expected[256];
-
-                CHECK_INT(message_new(&m, "remote", cases[i].payload, cases[i].size, 1), 0);
-                CHECK_INT(codec_json.encode_message(&b, "t\"x", m, 0, 0, false), 0);
-                CHECK_INT(codec_json.encode_message(&b, "t", m, 1, 12, true), 0);
-                (void)snprintf(expected, sizeof(expected),
-                               "{\"op\":\"msg\",\"topic\":\"t\\\"x\",%s,\"qos\":0}\n"
-                               "{\"op\":\"msg\",\"topic\":\"t\",%s,\"qos\":1,\"mid\":12,"
-                               "\"redelivered\":true}\n",
-                               cases[i].expected, cases[i].expected);
-                CHECK_STR(text_of(&b), expected);
-        }
-}
-
-static void test_encodes_facts(void) {
-        const LocalFact facts[] = {
-                        {"state", LOCAL_FACT_STRING, "online", 0},
-                        {"reason", LOCAL_FACT_STRING, NULL, 0},
-                        {"since", LOCAL_FACT_INTEGER, NULL, -5},
-                        {"tls", LOCAL_FACT_BOOL, NULL, 1},
-                        {"full", LOCAL_FACT_BOOL, NULL, 0},
-        };
-        const LocalId id = {LOCAL_ID_INTEGER, 0, ""};
-        _cleanup_(buffer_deinit) Buffer b = {0};
-
-        CHECK_INT(codec_json.encode_facts(&b, "status", &id, facts, ARRAY_SIZE(facts)), 0);
-        CHECK_INT(codec_json.encode_facts(&b, "state", NULL, NULL, 0), 0);
-        CHECK_STR(text_of(&b),
-                  "{\"op\":\"status\",\"id\":0,\"state\":\"online\",\"since\":-5,\"tls\":true,"
-                  "\"full\":false}\n{\"op\":\"state\"}\n");
-}
-
-static void test_encodes_spools(void) {
-        const LocalSpooled items[] = {{17, "pk/dn/a\"b", 4, 1795300000, 0},
-                                      {UINT64_MAX >> 1, "t", 0, 1, -1}};
-        const LocalId id = {LOCAL_ID_INTEGER, 1, ""};
-        _cleanup_(buffer_deinit) Buffer b = {0};
-
-        CHECK_INT(codec_json.encode_spool(&b, &id, items, ARRAY_SIZE(items), 17), 0);
-        CHECK_INT(codec_json.encode_spool(&b, NULL, NULL, 0, 0), 0);
-        CHECK_STR(text_of(&b),
-                  "{\"op\":\"spool\",\"id\":1,\"messages\":["
-                  "{\"receipt\":17,\"topic\":\"pk/dn/a\\\"b\",\"size\":4,"
-                  "\"accepted\":1795300000,\"expires_in\":0},"
-                  "{\"receipt\":9223372036854775807,\"topic\":\"t\",\"size\":0,\"accepted\":1}"
-                  "],\"more\":true,\"after\":17}\n{\"op\":\"spool\",\"messages\":[],\"more\":false}\n");
-}
-
-static void test_a_line_is_whole_or_absent(void) {
-        _cleanup_(message_unrefp) Message *m = NULL;
-
-        CHECK_INT(message_new(&m, "t", "\xff\xff\xff", 3, 1), 0);
-        for (size_t max = 1; max < 80; max++) {
-                _cleanup_(buffer_deinit) Buffer b = {.size_max = max};
-                int r = codec_json.encode_message(&b, "t", m, 1, 1, false);
-
-                CHECK(r < 0 ? buffer_size(&b) == 0 : buffer_data(&b)[buffer_size(&b) - 1] == '\n');
-        }
 }
 
 /* What is encoded as a message decodes as a publish with the same bytes. */
@@ -654,6 +561,7 @@ static void test_payloads_survive_the_round_trip(void) {
 
 TEST_MAIN(TEST(test_good_lines),
           TEST(test_bad_lines),
+          TEST(test_bad_receipts_and_spools),
           TEST(test_blank_lines_are_ignored),
           TEST(test_last_line_needs_no_newline),
           TEST(test_nesting_and_values_are_bounded),
@@ -664,9 +572,4 @@ TEST_MAIN(TEST(test_good_lines),
           TEST(test_line_without_end),
           TEST(test_over_long_line_in_one_piece),
           TEST(test_any_bytes_do_no_harm),
-          TEST(test_encodes_acks_and_errors),
-          TEST(test_encodes_messages),
-          TEST(test_encodes_facts),
-          TEST(test_encodes_spools),
-          TEST(test_a_line_is_whole_or_absent),
           TEST(test_payloads_survive_the_round_trip))
