@@ -13,14 +13,17 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ctl/payload.h"
+#include "ctl/progress.h"
 #include "ctl/pub.h"
 #include "ctl/reply.h"
 #include "util/clock.h"
 
 #define WINDOW        64U
-#define PROGRESS_USEC (200 * USEC_PER_MSEC)
+#define PROGRESS_MSEC 200
+#define PROGRESS_USEC (PROGRESS_MSEC * USEC_PER_MSEC)
 
 typedef struct Publisher {
         const Options *options;
@@ -38,6 +41,8 @@ typedef struct Publisher {
                 uint64_t n;
         } acks[3];
 
+        uint64_t n_bytes, total_bytes; /* of the input: read, and all; 0: nobody knows */
+
         bool progress;
         uint64_t progress_usec; /* when it was shown last */
         uint64_t begin_usec;
@@ -53,20 +58,26 @@ static void progress_clear(const Publisher *p) {
                 (void)fputs("\r\033[K", stderr);
 }
 
-static void progress_show(Publisher *p) {
-        uint64_t now_usec;
+static uint64_t progress_deadline_usec(const Publisher *p) {
+        return p->progress ? p->progress_usec + PROGRESS_USEC : USEC_INFINITY;
+}
 
-        if (!p->progress)
-                return;
-        now_usec = clock_now_usec();
-        if (now_usec - p->progress_usec < PROGRESS_USEC)
+static void progress_show(Publisher *p) {
+        uint64_t now_usec = clock_now_usec();
+        char text[PROGRESS_TEXT_MAX];
+
+        if (now_usec < progress_deadline_usec(p))
                 return;
         p->progress_usec = now_usec;
-        (void)fprintf(stderr,
-                      "\r\033[K%" PRIu64 " lines, %" PRIu64 " answered, %" PRIu64
-                      " refused, %" PRIu64 "/s",
-                      p->n_lines, p->n_answered, p->n_refused,
-                      p->n_answered * USEC_PER_SEC / (now_usec - p->begin_usec + 1));
+        progress_text(&(Progress){.n_lines = p->n_sent,
+                                  .n_answered = p->n_answered,
+                                  .n_refused = p->n_refused,
+                                  .bytes = p->n_bytes,
+                                  .total_bytes = p->total_bytes,
+                                  .input_ended = p->input_ended,
+                                  .elapsed_usec = now_usec - p->begin_usec},
+                      text);
+        (void)fprintf(stderr, "\r\033[K%s", text);
         (void)fflush(stderr);
 }
 
@@ -92,17 +103,20 @@ static void handle_answer(Publisher *p, const json_t *object) {
                         if (reply_is(object, "state", p->acks[i].state))
                                 p->acks[i].n++;
         }
-        progress_show(p);
 }
 
 /* Waits for an answer and handles it. Returns as connection_receive(). */
 static int receive_answer(Publisher *p) {
-        _cleanup_(json_decrefp) json_t *object = NULL;
-        int r = connection_receive(&p->connection, USEC_INFINITY, &object);
+        for (;;) {
+                _cleanup_(json_decrefp) json_t *object = NULL;
+                int r = connection_receive(&p->connection, progress_deadline_usec(p), &object);
 
-        if (r == 0)
-                handle_answer(p, object);
-        return r;
+                if (r == 0)
+                        handle_answer(p, object);
+                progress_show(p);
+                if (r != -ETIMEDOUT)
+                        return r;
+        }
 }
 
 static int send_line(Publisher *p, const char *line, size_t size) {
@@ -124,11 +138,13 @@ static int wait_for_either(Publisher *p) {
                         {.fd = p->input.fd, .events = POLLIN},
                         {.fd = p->connection.fd, .events = POLLIN},
         };
-        int r;
+        int n, r;
 
-        while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-                if (errno != EINTR)
+        while ((n = poll(fds, ARRAY_SIZE(fds), p->progress ? PROGRESS_MSEC : -1)) <= 0) {
+                if (n < 0 && errno != EINTR)
                         return -errno;
+                progress_show(p);
+        }
         if (fds[1].revents)
                 return receive_answer(p);
 
@@ -148,6 +164,7 @@ static int read_input(Publisher *p) {
         switch (lines_next(&p->input, &line, &size)) {
         case LINES_LINE:
                 p->n_lines++;
+                p->n_bytes += size + 1;
                 return send_line(p, line, size);
         case LINES_TOO_LONG:
                 p->n_lines++;
@@ -193,13 +210,21 @@ static void print_summary(const Publisher *p) {
         (void)puts("");
 }
 
+static uint64_t size_of_file(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+}
+
 int pub_lines(const Options *options, const char *topic, int fd) {
         _cleanup_(publisher_deinit) Publisher p = {
                         .options = options,
                         .topic = topic,
                         .connection = CONNECTION_NULL,
                         .acks = {{"delivered", 0}, {"stored", 0}, {"sent", 0}},
-                        .progress = !options->json && isatty(STDERR_FILENO),
+                        .total_bytes = size_of_file(fd),
+                        /* Not where lines are typed. */
+                        .progress = !options->json && isatty(STDERR_FILENO) && !isatty(fd),
                         .begin_usec = clock_now_usec(),
         };
         int r;

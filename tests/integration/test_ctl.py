@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness import conf
 from harness.ctl import DONE, NO_DAEMON, REFUSED, USAGE
+from harness.place import PATIENCE
 from harness.topics import DOWN, OWN, PAYLOADS, UP
 
 
@@ -98,6 +99,26 @@ def test_pub_lines_sends_one_message_a_line(ctl, cloud):
     cloud.wait_event("publish", count=4)
     payloads = [e["payload"] for e in cloud.events("publish")]
     assert payloads == [b"one", b"", b"three", b"last without end"]
+
+
+def test_pub_lines_shows_its_progress_while_receipts_are_awaited(world, ctl, cloud):
+    path = world.path("lines")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("one\ntwo\nthree\n")
+    cloud.set(puback="none")
+    child = ctl.spawn("pub", "--lines", "--file", path, "--wait", "delivered", UP, terminal=True)
+    # Again and again, though nothing happens; how long it takes, nobody knows.
+    child.wait_output(r"(\r\x1b\[K3 lines, 0/s, 3 awaited){2}\r", name="errors")
+    cloud.set(puback="normal")
+    cloud.cut()
+    assert child.wait_exit(20 * PATIENCE) == DONE
+    assert child.output == b"3 delivered\n"
+    assert child.errors.endswith(b"\r\x1b[K")
+
+
+def test_pub_lines_shows_no_progress_in_a_file(ctl, cloud):
+    done = ctl.run("pub", "--lines", UP, stdin="one\ntwo\n")
+    assert done.stderr == ""
 
 
 def test_pub_over_256_kib_is_refused_in_words(ctl):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real iotlinkctl."""
 
+import errno
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -43,9 +45,9 @@ class Ctl:
         assert done.returncode == DONE, (done.returncode, done.stdout, done.stderr)
         return json.loads(done.stdout)
 
-    def spawn(self, *arguments):
-        """Runs it beside the test."""
-        child = Running([*self.head, *arguments])
+    def spawn(self, *arguments, terminal=False):
+        """Runs it beside the test; @terminal: its stderr is one."""
+        child = Running([*self.head, *arguments], terminal)
         self.children.append(child)
         return child
 
@@ -55,14 +57,18 @@ class Ctl:
 
 
 class Running:
-    def __init__(self, command):
+    def __init__(self, command, terminal=False):
+        ours, theirs = pty.openpty() if terminal else (None, subprocess.PIPE)
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=theirs,
             env={**os.environ, "LC_ALL": "C.UTF-8"},
         )
+        if terminal:
+            os.close(theirs)
+            self.process.stderr = open(ours, "rb")
         self.output = b""
         self.errors = b""
         self.news = threading.Condition()
@@ -75,19 +81,23 @@ class Running:
 
     def _collect(self, name, stream):
         while True:
-            data = stream.read1(65536)
+            try:
+                data = stream.read1(65536)
+            except OSError as error:
+                assert error.errno == errno.EIO  # a terminal's end
+                data = b""
             with self.news:
                 setattr(self, name, getattr(self, name) + data)
                 self.news.notify_all()
             if not data:
                 return
 
-    def wait_output(self, pattern, seconds=None):
+    def wait_output(self, pattern, seconds=None, name="output"):
         deadline = Deadline(seconds)
         expression = re.compile(pattern.encode(), re.DOTALL | re.MULTILINE)
         with self.news:
             while True:
-                found = expression.search(self.output)
+                found = expression.search(getattr(self, name))
                 if found:
                     return found
                 if deadline.passed() or not self.threads[0].is_alive():
