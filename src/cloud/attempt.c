@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/answer.h"
 #include "cloud/paho-socket.h"
 #include "cloud/puback.h"
 #include "cloud/target.h"
@@ -344,6 +345,7 @@ int attempt_start(Attempt *attempt) {
          * is noticed in time. */
         paho_socket_set_user_timeout(attempt->target.keepalive_sec * 1000 / 2);
         puback_permit_all();
+        answer_await();
         r = create_client(attempt);
         return r < 0 ? r : start_connect(attempt);
 }

@@ -79,13 +79,22 @@ static LogEvent event_of(const LinkStatus *status, bool was_online) {
         case REASON_TCP_REFUSED:
         case REASON_TCP_TIMEOUT:
         case REASON_NETWORK_UNREACHABLE:
+        case REASON_CLOCK_WRONG:
+        case REASON_CAPTIVE_PORTAL:
+        case REASON_NOT_TLS:
+        case REASON_TLS_WANTED:
         case REASON_TLS_ROOT_UNREADABLE:
+        case REASON_TLS_ROOT_EXPIRED:
         case REASON_TLS_UNTRUSTED_ROOT:
         case REASON_TLS_EXPIRED:
         case REASON_TLS_NOT_YET_VALID:
         case REASON_TLS_WRONG_HOST:
+        case REASON_TLS_VERSION:
+        case REASON_TLS_CLIENT_CERTIFICATE:
+        case REASON_TLS_TIMEOUT:
         case REASON_TLS_FAILED:
         case REASON_NO_ANSWER:
+        case REASON_CLOSED_EARLY:
         case REASON_BAD_ANSWER:
         case REASON_AUTH_UNREACHABLE:
         case REASON_CLOSED:

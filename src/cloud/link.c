@@ -177,7 +177,9 @@ static bool try_next_root(Link *link, Reason reason) {
         if (link->config->n_roots < 2 || !link->credentials.tls)
                 return false;
         if (reason_class(reason) != REASON_CLASS_TRUST && reason != REASON_TCP_REFUSED &&
-            reason != REASON_TCP_TIMEOUT && reason != REASON_TLS_FAILED)
+            reason != REASON_TCP_TIMEOUT && reason != REASON_TLS_FAILED &&
+            reason != REASON_TLS_TIMEOUT && reason != REASON_NOT_TLS &&
+            reason != REASON_CAPTIVE_PORTAL)
                 return false;
         link->root = (link->root + 1) % link->config->n_roots;
         if (++link->n_roots_failed < link->config->n_roots)

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cloud/answer.h"
 #include "util/clock.h"
 
 /* <netinet/tcp.h> has the states, but not all of tcp_info, and both can't be included. */
@@ -71,6 +72,19 @@ __attribute__((__visibility__("default"))) int connect(int fd,
         if (paho_socket_is_library_thread() && is_tcp(fd))
                 prepare(fd);
         return (int)syscall(SYS_connect, fd, address.__sockaddr__, size);
+}
+
+/* The same for what the library reads; the rest of the program hardly comes this way.
+ * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+__attribute__((__visibility__("default"))) ssize_t recv(int fd,
+                                                        void *buffer,
+                                                        size_t size,
+                                                        int flags) {
+        ssize_t n = syscall(SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
+
+        if (n > 0 && answer_is_awaited() && paho_socket_is_library_thread())
+                answer_note(buffer, (size_t)n);
+        return n;
 }
 
 void paho_socket_set_user_timeout(unsigned msec) {

@@ -7,9 +7,10 @@
  * Paho MQTT C 1.3 has no call for its socket, but some things can be done only there: TCP_NODELAY
  * (without it, publishing and receiving on one connection waits for delayed ACKs: 22 ms instead of
  * 0.1), TCP_USER_TIMEOUT, asking the kernel when the server was last heard, and ending a connection
- * whose messages we can't keep. So this module defines connect(): calls from the library's threads
- * land here, everything else is passed on. The library has one set of threads and we give it one
- * connection at a time, so there is one socket per process to remember. Any thread may call.
+ * whose messages we can't keep; and seeing what a server says that doesn't speak MQTT (answer.h).
+ * So this module defines connect() and recv(): calls from the library's threads land here,
+ * everything else is passed on. The library has one set of threads and we give it one connection at
+ * a time, so there is one socket per process to remember. Any thread may call.
  */
 
 #include <stdbool.h>

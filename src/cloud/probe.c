@@ -99,23 +99,53 @@ static int connect_tcp(const struct addrinfo *address, uint64_t deadline_usec) {
         return TAKE_FD(fd);
 }
 
-void probe_run(const TransportTarget *target, unsigned timeout_sec, ProbeResult *ret_result) {
+/* Returns the connected socket; or a negative number, and @result has the reason. */
+static int connect_target(const TransportTarget *target,
+                          uint64_t deadline_usec,
+                          ProbeResult *result) {
         struct addrinfo *list = NULL;
-        _cleanup_(closep) int fd = -1;
-        uint64_t deadline;
         int r;
 
-        *ret_result = (ProbeResult){.reason = REASON_NONE};
-        if (!probe_resolve(target->host, target->port, &list, ret_result))
-                return;
-
-        deadline = clock_now_usec() + timeout_sec * USEC_PER_SEC;
-        r = fd = connect_tcp(library_choice(list), deadline);
+        if (!probe_resolve(target->host, target->port, &list, result))
+                return -1;
+        r = connect_tcp(library_choice(list), deadline_usec);
         freeaddrinfo(list);
-        if (r < 0) {
-                fail_errno(ret_result, reason_from_errno(-r), -r);
-                return;
-        }
-        if (target->tls)
+        if (r < 0)
+                fail_errno(result, reason_from_errno(-r), -r);
+        return r;
+}
+
+void probe_run(const TransportTarget *target, unsigned timeout_sec, ProbeResult *ret_result) {
+        uint64_t deadline = clock_now_usec() + timeout_sec * USEC_PER_SEC;
+        _cleanup_(closep) int fd = -1;
+
+        *ret_result = (ProbeResult){.reason = REASON_NONE};
+        fd = connect_target(target, deadline, ret_result);
+        if (fd >= 0 && target->tls)
                 tls_probe(fd, target, deadline, ret_result);
+}
+
+static bool speaks_tls(const TransportTarget *target, unsigned timeout_sec) {
+        uint64_t deadline = clock_now_usec() + timeout_sec * USEC_PER_SEC;
+        _cleanup_(closep) int fd = -1;
+        ProbeResult ignored;
+
+        fd = connect_target(target, deadline, &ignored);
+        return fd >= 0 && tls_is_spoken(fd, deadline);
+}
+
+void probe_explain(const TransportTarget *target,
+                   const Answer *answer,
+                   unsigned timeout_sec,
+                   ProbeResult *ret_result) {
+        ProbeResult result = {0};
+
+        result.reason = answer_explain_alert(answer->alert, result.detail);
+        if (result.reason == REASON_NONE)
+                result.reason = answer_explain(answer, result.detail);
+        if (!target->tls && result.reason != REASON_CAPTIVE_PORTAL &&
+            (answer_is_tls(answer) || (answer->n == 0 && speaks_tls(target, timeout_sec))))
+                fail(&result, REASON_TLS_WANTED, "");
+        if (result.reason != REASON_NONE)
+                *ret_result = result;
 }

@@ -11,6 +11,7 @@
 
 #include <netdb.h>
 
+#include "cloud/answer.h"
 #include "cloud/transport.h"
 
 typedef struct ProbeResult {
@@ -26,3 +27,12 @@ bool probe_resolve(const char *host, uint16_t port, struct addrinfo **ret, Probe
  * step worked this time. Takes at most @timeout_sec after the name is resolved.
  */
 void probe_run(const TransportTarget *target, unsigned timeout_sec, ProbeResult *ret_result);
+
+/*
+ * After a failure where every step works: what the server answered (or didn't) to CONNECT gives the
+ * reason. With plain TCP it may ask the server once more, whether it speaks TLS.
+ */
+void probe_explain(const TransportTarget *target,
+                   const Answer *answer,
+                   unsigned timeout_sec,
+                   ProbeResult *ret_result);

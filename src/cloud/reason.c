@@ -11,6 +11,13 @@ typedef struct ReasonInfo {
         const char *advice;
 } ReasonInfo;
 
+/* The server says no more than a number, so all that it may mean is named, likeliest first. */
+#define ADVICE_IDENTITY                                                                           \
+        "The server does not say which part is wrong. Compare with the console, in this order: "  \
+        "the names (product key and device name; AccessKey, instance and group), the secret "     \
+        "(token, password), the region and cloud.instance_id, and whether the device is enabled " \
+        "there. 'iotlinkctl sign --explain' shows what is sent"
+
 static const ReasonInfo table[_REASON_MAX] = {
                 [REASON_NONE] = {"none", REASON_CLASS_NETWORK, "no fault", ""},
                 [REASON_DNS_UNKNOWN_HOST] =
@@ -23,7 +30,9 @@ static const ReasonInfo table[_REASON_MAX] = {
                 [REASON_TCP_REFUSED] =
                                 {"tcp-refused", REASON_CLASS_NETWORK,
                                  "nothing accepts connections at this port",
-                                 "Check the port in cloud.endpoint or cloud.tls.roots, and firewalls"},
+                                 "Check the port in cloud.endpoint or cloud.tls.roots, and firewalls; the "
+                                 "platform's ports for plain TCP are closed for newer accounts "
+                                 "(cloud.tls.enable = true)"},
                 [REASON_TCP_TIMEOUT] =
                                 {"tcp-timeout", REASON_CLASS_NETWORK,
                                  "no reply to the TCP connection request",
@@ -31,10 +40,33 @@ static const ReasonInfo table[_REASON_MAX] = {
                 [REASON_NETWORK_UNREACHABLE] = {"network-unreachable", REASON_CLASS_NETWORK,
                                                 "there is no route to the host",
                                                 "Check this machine's network and default route"},
+                [REASON_CLOCK_WRONG] =
+                                {"clock-wrong", REASON_CLASS_NETWORK,
+                                 "this machine's clock is wrong, so that no certificate can be verified",
+                                 "Set it, or let NTP do it (timedatectl set-ntp true); a clock that starts in "
+                                 "1970 at each boot has no battery"},
+                [REASON_CAPTIVE_PORTAL] =
+                                {"captive-portal", REASON_CLASS_NETWORK,
+                                 "a web server answered in place of the cloud",
+                                 "A captive portal or a proxy is in the way: log in to the network, or have "
+                                 "this gateway exempted; or the port in cloud.endpoint is a web server's"},
+                [REASON_NOT_TLS] =
+                                {"not-tls", REASON_CLASS_NETWORK,
+                                 "the server does not speak TLS at this port",
+                                 "Check the port; where it is for plain TCP, cloud.tls.enable must be false"},
+                [REASON_TLS_WANTED] =
+                                {"tls-wanted", REASON_CLASS_NETWORK,
+                                 "the server wants TLS at this port, and plain TCP was spoken",
+                                 "Set cloud.tls.enable = true, or use the port for plain TCP"},
                 [REASON_TLS_ROOT_UNREADABLE] =
                                 {"tls-root-unreadable", REASON_CLASS_TRUST,
                                  "the root certificate file cannot be used",
                                  "Check that the file in cloud.tls.roots exists and is a PEM certificate"},
+                [REASON_TLS_ROOT_EXPIRED] =
+                                {"tls-root-expired", REASON_CLASS_TRUST,
+                                 "the root certificate that is trusted here has expired",
+                                 "Put a current root into cloud.tls.roots, or install a newer iotlinkd, which "
+                                 "brings some; the server's certificate is not at fault"},
                 [REASON_TLS_UNTRUSTED_ROOT] =
                                 {"tls-untrusted-root", REASON_CLASS_TRUST,
                                  "the server's certificate comes from a root that is not trusted here",
@@ -53,43 +85,58 @@ static const ReasonInfo table[_REASON_MAX] = {
                                 {"tls-wrong-host", REASON_CLASS_TRUST,
                                  "the server's certificate is for another host name",
                                  "Use the host name from the console in cloud.endpoint, not an address or alias"},
-                [REASON_TLS_FAILED] = {"tls-failed", REASON_CLASS_NETWORK,
-                                       "the TLS handshake failed",
-                                       "Check that the port speaks TLS; for a plain TCP port "
-                                       "cloud.tls.enable must be false"},
+                [REASON_TLS_VERSION] = {"tls-version", REASON_CLASS_TRUST,
+                                        "the server speaks no version of TLS that is allowed here",
+                                        "It must offer TLS 1.2 or newer, and what "
+                                        "cloud.tls.min_version demands"},
+                [REASON_TLS_CLIENT_CERTIFICATE] =
+                                {"tls-client-certificate", REASON_CLASS_TRUST,
+                                 "the server wants a client certificate that it accepts",
+                                 "Check cloud.tls.certificate_file and key_file, the certificate's end, and "
+                                 "that the server trusts its issuer"},
+                [REASON_TLS_TIMEOUT] =
+                                {"tls-timeout", REASON_CLASS_NETWORK,
+                                 "the server took the connection but did not answer in the TLS handshake",
+                                 "A firewall that inspects traffic may swallow it; or the port does not speak "
+                                 "TLS, and for plain TCP cloud.tls.enable must be false"},
+                [REASON_TLS_FAILED] =
+                                {"tls-failed", REASON_CLASS_NETWORK, "the TLS handshake failed",
+                                 "Check that the port speaks TLS (for a plain TCP port "
+                                 "cloud.tls.enable must be false), and that no firewall cuts it"},
                 [REASON_NO_ANSWER] =
                                 {"no-answer", REASON_CLASS_NETWORK,
-                                 "the server took the connection but did not answer CONNECT in time, or not in "
-                                 "MQTT",
+                                 "the server took the connection but did not answer CONNECT in time",
                                  "Check that an MQTT broker listens at this port"},
+                [REASON_CLOSED_EARLY] =
+                                {"closed-early", REASON_CLASS_NETWORK,
+                                 "the server closed the connection without an answer to CONNECT",
+                                 "Check the port; plain TCP may be switched off for this account (use "
+                                 "cloud.tls.enable = true); another program with this identity may connect more "
+                                 "often than the cloud allows"},
                 [REASON_BAD_ANSWER] =
                                 {"bad-answer", REASON_CLASS_NETWORK,
-                                 "the server closed the connection or answered CONNECT with something else than MQTT",
-                                 "Check the port; a captive portal may be in the way; plain TCP may be switched "
-                                 "off for this account (use cloud.tls.enable = true)"},
+                                 "the server answered CONNECT with something else than MQTT",
+                                 "Check the host and the port: another service listens there"},
                 [REASON_REFUSED_PROTOCOL] = {"refused-protocol", REASON_CLASS_REFUSED,
                                              "the server does not speak MQTT 3.1.1 (CONNACK 1)",
                                              "Check cloud.endpoint"},
                 [REASON_REFUSED_CLIENT_ID] =
                                 {"refused-client-id", REASON_CLASS_REFUSED,
                                  "the client id or the keepalive is not accepted (CONNACK 2)",
-                                 "Check identity.client_id and cloud.keepalive (the platform takes 30 to 1200 "
-                                 "seconds); 'iotlinkctl sign --explain' shows what is sent"},
+                                 "The server does not say which. Check, in this order, identity.client_id (at "
+                                 "most 64 characters; for AliwareMQ a group that was created in the console), "
+                                 "cloud.keepalive (the platform takes 30 to 1200 seconds), cloud.sign_method "
+                                 "and the region; 'iotlinkctl sign --explain' shows what is sent"},
                 [REASON_REFUSED_UNAVAILABLE] =
                                 {"refused-unavailable", REASON_CLASS_NETWORK,
                                  "the service is unavailable (CONNACK 3)",
                                  "This passes; if it stays, look at the cloud's status page"},
-                [REASON_REFUSED_CREDENTIALS] =
-                                {"refused-credentials", REASON_CLASS_REFUSED,
-                                 "user name or password is wrong (CONNACK 4)",
-                                 "Compare the identity in the configuration (its names, ids, and the device "
-                                 "secret, AccessKey secret, token or password) with the console; "
-                                 "'iotlinkctl sign --explain' shows how the password was made"},
-                [REASON_REFUSED_NOT_AUTHORIZED] =
-                                {"refused-not-authorized", REASON_CLASS_REFUSED,
-                                 "this identity is not authorized (CONNACK 5)",
-                                 "Check that the device exists in this region or instance and is enabled, and "
-                                 "that its secret, token or password is its own"},
+                [REASON_REFUSED_CREDENTIALS] = {"refused-credentials", REASON_CLASS_REFUSED,
+                                                "user name or password is wrong (CONNACK 4)",
+                                                ADVICE_IDENTITY},
+                [REASON_REFUSED_NOT_AUTHORIZED] = {"refused-not-authorized", REASON_CLASS_REFUSED,
+                                                   "this identity is not authorized (CONNACK 5)",
+                                                   ADVICE_IDENTITY},
                 [REASON_REFUSED_OTHER] =
                                 {"refused-other", REASON_CLASS_REFUSED,
                                  "the server refused with a code that MQTT 3.1.1 does not define",

@@ -18,14 +18,23 @@ typedef enum Reason {
         REASON_TCP_REFUSED,
         REASON_TCP_TIMEOUT,
         REASON_NETWORK_UNREACHABLE,
+        REASON_CLOCK_WRONG, /* so wrong that no certificate can be verified */
+        REASON_CAPTIVE_PORTAL,
+        REASON_NOT_TLS,    /* though we do */
+        REASON_TLS_WANTED, /* though we don't */
         REASON_TLS_ROOT_UNREADABLE,
+        REASON_TLS_ROOT_EXPIRED,
         REASON_TLS_UNTRUSTED_ROOT,
-        REASON_TLS_EXPIRED,
+        REASON_TLS_EXPIRED, /* the server's certificate, or one between it and the root */
         REASON_TLS_NOT_YET_VALID,
         REASON_TLS_WRONG_HOST,
+        REASON_TLS_VERSION,
+        REASON_TLS_CLIENT_CERTIFICATE,
+        REASON_TLS_TIMEOUT,
         REASON_TLS_FAILED,
-        REASON_NO_ANSWER,  /* connected, CONNECT sent, silence */
-        REASON_BAD_ANSWER, /* closed, or something that is not MQTT */
+        REASON_NO_ANSWER,    /* connected, CONNECT sent, silence */
+        REASON_CLOSED_EARLY, /* connected, CONNECT sent, closed without a word */
+        REASON_BAD_ANSWER,   /* something that is not MQTT */
 
         /* the cloud's answer, MQTT 3.1.1 §3.2.2.3 */
         REASON_REFUSED_PROTOCOL,

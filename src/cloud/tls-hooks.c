@@ -2,11 +2,13 @@
 #include "cloud/tls-hooks.h"
 
 #include <dlfcn.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "cloud/answer.h"
 #include "cloud/paho-socket.h"
 #include "cloud/puback.h"
 
@@ -38,6 +40,35 @@ __attribute__((__visibility__("default"))) int SSL_write(SSL *ssl, const void *d
         if (!real)
                 return -1;
         return size > 0 && puback_is_withheld(data, (size_t)size) ? size : real(ssl, data, size);
+}
+
+/* The reasons of OpenSSL's errors that are alerts of the server begin here. */
+static void note_error(unsigned long error) {
+        int reason = ERR_GET_REASON(error);
+
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET)
+                answer_note_alert(reason - SSL_AD_REASON_OFFSET);
+}
+
+__attribute__((__visibility__("default"))) int SSL_read(SSL *ssl, void *buf, int num) {
+        static _Atomic(void *) next;
+        void *found = atomic_load(&next);
+        int (*real)(SSL *, void *, int);
+        int r;
+
+        if (!found)
+                atomic_store(&next, found = dlsym(RTLD_NEXT, "SSL_read"));
+        memcpy(&real, &found, sizeof(real));
+        if (!real)
+                return -1;
+        r = real(ssl, buf, num);
+        if (answer_is_awaited() && paho_socket_is_library_thread()) {
+                if (r > 0)
+                        answer_note(buf, (size_t)r);
+                else
+                        note_error(ERR_peek_last_error());
+        }
+        return r;
 }
 
 const char *tls_version_last(void) {

@@ -5,7 +5,7 @@
  * TLS
  *
  * What the library leaves to us: the lowest protocol version, and the reason when a handshake
- * fails. The only file of this layer that knows OpenSSL.
+ * fails. Nothing else of this layer but tls*.c knows OpenSSL.
  */
 
 #include "cloud/probe.h"
@@ -22,6 +22,12 @@ _warn_unused_ int tls_init(const char *min_version);
  * certificate. On failure fills @result in; on success leaves it alone.
  */
 void tls_probe(int fd, const TransportTarget *target, uint64_t deadline_usec, ProbeResult *result);
+
+/*
+ * Whether the server at the other end of a connected non-blocking socket answers a handshake in
+ * TLS, whatever its certificate.
+ */
+bool tls_is_spoken(int fd, uint64_t deadline_usec);
 
 /*
  * Days until the first certificate in a PEM file of roots expires; negative when one has. INT_MIN

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cloud/answer.h"
 #include "cloud/attempt.h"
 #include "cloud/commands.h"
 #include "cloud/inbox.h"
@@ -89,40 +90,48 @@ static void do_connect(TransportPaho *t, const Command *command) {
 
 /*
  * The library has one failure for everything between TCP and CONNACK: so the steps are walked again
- * to find the one that fails.
+ * to find the one that fails. If none does, what the server has said to CONNECT tells; or else it
+ * is @otherwise.
  */
+static void push_reason(const Attempt *a, Reason otherwise) {
+        ProbeResult result;
+        Answer answer;
+
+        answer_take(&answer);
+        probe_run(attempt_target(a), PROBE_SEC, &result);
+        if (result.reason == REASON_NONE) {
+                result.reason = otherwise;
+                probe_explain(attempt_target(a), &answer, PROBE_SEC, &result);
+        }
+        push_failed(a, result.reason, 0, result.detail);
+}
+
 static void do_failed(TransportPaho *t, const Command *command) {
         _cleanup_(attempt_freep) Attempt *a = TAKE_PTR(t->attempt);
         int code = command->code;
-        ProbeResult result;
 
         attempt_end(a);
-        if (command->words && strcmp(command->words, "CONNACK return code") == 0 && code > 0) {
+        if (command->words && strcmp(command->words, "CONNACK return code") == 0 && code > 0)
                 push_failed(a, reason_from_connack(code), code, "");
-                return;
-        }
-        probe_run(attempt_target(a), PROBE_SEC, &result);
-        push_failed(a, result.reason == REASON_NONE ? REASON_BAD_ANSWER : result.reason, 0,
-                    result.detail);
+        else
+                push_reason(a, REASON_CLOSED_EARLY);
 }
 
 /* The library looks at its own timeout only now and then, and not in every state. */
 static void do_timeout(TransportPaho *t) {
         _cleanup_(attempt_freep) Attempt *a = NULL;
-        ProbeResult result = {.reason = REASON_TCP_TIMEOUT};
+        bool connected;
 
         t->deadline_usec = USEC_INFINITY;
         if (!t->attempt || attempt_is_online(t->attempt))
                 return;
         a = TAKE_PTR(t->attempt);
-        if (paho_socket_is_connected()) {
-                attempt_end(a);
-                probe_run(attempt_target(a), PROBE_SEC, &result);
-                if (result.reason == REASON_NONE)
-                        result.reason = REASON_NO_ANSWER;
-        } else
-                attempt_end(a);
-        push_failed(a, result.reason, 0, result.detail);
+        connected = paho_socket_is_connected();
+        attempt_end(a);
+        if (connected)
+                push_reason(a, REASON_NO_ANSWER);
+        else
+                push_failed(a, REASON_TCP_TIMEOUT, 0, "");
 }
 
 static void do_lost(TransportPaho *t) {

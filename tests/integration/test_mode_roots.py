@@ -166,7 +166,7 @@ def test_expired_root_is_named_and_nothing_is_sent(world, cloud):
     root = root_until(world, cloud, -2)
     daemon = with_roots(world, cloud, (root, cloud.tls_port)).start()
     modes.expect_logged(daemon, "a root certificate", root, "has expired", "cloud.tls.roots")
-    daemon.wait_state("offline", reason="tls-expired")
+    daemon.wait_state("offline", reason="tls-root-expired")
     assert daemon.status()["root_days"] < 0
     assert not cloud.events("connect")
 

@@ -99,7 +99,15 @@ static void write_text(const char *name, const char *content) {
 
 /* The server */
 
-typedef enum ServerKind { SERVER_TLS, SERVER_GARBAGE, SERVER_SILENT, SERVER_CLOSES } ServerKind;
+typedef enum ServerKind {
+        SERVER_TLS,
+        SERVER_TLS_1_1,
+        SERVER_TLS_1_2_FOR_MEMBERS, /* who show a certificate */
+        SERVER_WEB,
+        SERVER_MAIL,
+        SERVER_SILENT,
+        SERVER_CLOSES,
+} ServerKind;
 
 typedef struct Server {
         ServerKind kind;
@@ -109,7 +117,7 @@ typedef struct Server {
         pthread_t thread;
 } Server;
 
-static void serve_tls(int fd, const Pair *pair) {
+static void serve_tls(int fd, const Pair *pair, ServerKind kind) {
         SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
         SSL *ssl;
         char byte;
@@ -117,6 +125,15 @@ static void serve_tls(int fd, const Pair *pair) {
         CHECK(ctx);
         CHECK(SSL_CTX_use_certificate(ctx, pair->certificate) == 1);
         CHECK(SSL_CTX_use_PrivateKey(ctx, pair->key) == 1);
+        if (kind == SERVER_TLS_1_1) {
+                CHECK(SSL_CTX_set_cipher_list(ctx, "DEFAULT:@SECLEVEL=0") == 1);
+                CHECK(SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION) == 1);
+                CHECK(SSL_CTX_set_max_proto_version(ctx, TLS1_1_VERSION) == 1);
+        }
+        if (kind == SERVER_TLS_1_2_FOR_MEMBERS) {
+                CHECK(SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION) == 1);
+                SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+        }
         ssl = SSL_new(ctx);
         CHECK(ssl && SSL_set_fd(ssl, fd) == 1);
         if (SSL_accept(ssl) == 1)
@@ -134,11 +151,17 @@ static void *serve(void *userdata) {
         CHECK(fd >= 0);
         switch (server->kind) {
         case SERVER_TLS:
-                serve_tls(fd, server->pair);
+        case SERVER_TLS_1_1:
+        case SERVER_TLS_1_2_FOR_MEMBERS:
+                serve_tls(fd, server->pair, server->kind);
                 break;
-        case SERVER_GARBAGE:
+        case SERVER_WEB:
                 (void)recv(fd, buffer, sizeof(buffer), 0);
                 (void)send(fd, "HTTP/1.1 400 Bad Request\r\n\r\n", 28, MSG_NOSIGNAL);
+                (void)recv(fd, buffer, sizeof(buffer), 0);
+                break;
+        case SERVER_MAIL:
+                (void)send(fd, "220 mail.example ESMTP\r\n", 24, MSG_NOSIGNAL);
                 (void)recv(fd, buffer, sizeof(buffer), 0);
                 break;
         case SERVER_SILENT:
@@ -288,16 +311,45 @@ static void test_no_tls_at_all(void) {
         uint64_t start;
         ProbeResult result;
 
-        result = probe(SERVER_GARBAGE, NULL, "localhost", path_of("ca.pem"), 10000);
+        result = probe(SERVER_WEB, NULL, "localhost", path_of("ca.pem"), 10000);
+        CHECK_INT(result.reason, REASON_CAPTIVE_PORTAL);
+        CHECK_STR(result.detail, "it says \"HTTP/1.1 400 Bad Request\"");
+        result = probe(SERVER_MAIL, NULL, "localhost", path_of("ca.pem"), 10000);
+        CHECK_INT(result.reason, REASON_NOT_TLS);
+        CHECK_STR(result.detail, "it says \"220 mail.example ESMTP\"");
+        result = probe(SERVER_CLOSES, NULL, "localhost", path_of("ca.pem"), 10000);
         CHECK_INT(result.reason, REASON_TLS_FAILED);
         CHECK(result.detail[0]);
-        CHECK_INT(probe(SERVER_CLOSES, NULL, "localhost", path_of("ca.pem"), 10000).reason,
-                  REASON_TLS_FAILED);
         start = clock_now_usec();
         result = probe(SERVER_SILENT, NULL, "localhost", path_of("ca.pem"), 300);
-        CHECK_INT(result.reason, REASON_TLS_FAILED);
+        CHECK_INT(result.reason, REASON_TLS_TIMEOUT);
         CHECK(clock_now_usec() - start >= 300 * USEC_PER_MSEC);
         CHECK(clock_now_usec() - start < 5 * USEC_PER_SEC);
+}
+
+static void test_root_expired(void) {
+        Pair root = pair_make(NULL, "old root", NULL, -10 * DAY, -2 * DAY);
+        Pair pair = pair_make(&root, "good", "DNS:localhost", -DAY, DAY);
+        ProbeResult result;
+
+        write_pair(&root, "roots.pem", "w");
+        result = probe(SERVER_TLS, &pair, "localhost", path_of("roots.pem"), 10000);
+        CHECK_INT(result.reason, REASON_TLS_ROOT_EXPIRED);
+        CHECK(strstr(result.detail, "\"old root\", valid until 2"));
+        CHECK(strstr(result.detail, "this machine's clock says 2"));
+        pair_done(&pair);
+        pair_done(&root);
+}
+
+static void test_what_the_server_does_not_take(void) {
+        Pair pair = pair_make(&ca, "good", "DNS:localhost", -DAY, DAY);
+
+        CHECK_INT(probe(SERVER_TLS_1_1, &pair, "localhost", path_of("ca.pem"), 10000).reason,
+                  REASON_TLS_VERSION);
+        CHECK_INT(probe(SERVER_TLS_1_2_FOR_MEMBERS, &pair, "localhost", path_of("ca.pem"), 10000)
+                                  .reason,
+                  REASON_TLS_CLIENT_CERTIFICATE);
+        pair_done(&pair);
 }
 
 static void test_root_days(void) {
@@ -358,6 +410,8 @@ TEST_MAIN(TEST(set_up),
           TEST(test_untrusted),
           TEST(test_root_unreadable),
           TEST(test_no_tls_at_all),
+          TEST(test_root_expired),
+          TEST(test_what_the_server_does_not_take),
           TEST(test_root_days),
           TEST(test_expired),
           TEST(tear_down))
