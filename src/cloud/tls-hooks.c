@@ -32,14 +32,14 @@ __attribute__((__visibility__("default"))) int SSL_connect(SSL *ssl) {
 }
 
 /* The same. Leaves out what puback.h says. */
-__attribute__((__visibility__("default"))) int SSL_write(SSL *ssl, const void *data, int size) {
+__attribute__((__visibility__("default"))) int SSL_write(SSL *ssl, const void *buf, int num) {
         void *next = dlsym(RTLD_NEXT, "SSL_write");
         int (*real)(SSL *, const void *, int);
 
         memcpy(&real, &next, sizeof(real));
         if (!real)
                 return -1;
-        return size > 0 && puback_is_withheld(data, (size_t)size) ? size : real(ssl, data, size);
+        return num > 0 && puback_is_withheld(buf, (size_t)num) ? num : real(ssl, buf, num);
 }
 
 /* The reasons of OpenSSL's errors that are alerts of the server begin here. */
