@@ -29,7 +29,7 @@ typedef struct UplinkConfig {
 } UplinkConfig;
 
 typedef struct UplinkCounters {
-        size_t n_waiting;   /* not sent yet */
+        uint64_t n_waiting; /* not sent yet */
         size_t n_in_flight; /* sent, not acknowledged */
         size_t bytes;
         Meter delivered; /* QoS 1 acknowledged, QoS 0 written */

@@ -91,7 +91,7 @@ static void publish_one(History *h, World *w) {
 /* The server acknowledges one of those it was sent on this connection, mostly the first. */
 static void acknowledge_one(History *h, World *w, size_t *looked) {
         FakeRequest *requests = w->fake->requests;
-        size_t i = roll(h, 4) ? 0 : roll(h, w->fake->n_requests);
+        size_t i = roll(h, 4) ? 0 : (size_t)roll(h, w->fake->n_requests);
 
         look(h, w, looked);
         h->acknowledged[requests[i].topic[0] - 'a'][atoi(requests[i].payload)] = true;

@@ -238,7 +238,7 @@ static void *push_many(void *userdata) {
                 if (i % 3 == 0)
                         push_answer(crowd->inbox, crowd->first + i);
                 else
-                        push_message(crowd->inbox, crowd->first + i, (i * 37) % 300);
+                        push_message(crowd->inbox, crowd->first + i, (size_t)(i * 37) % 300);
         return NULL;
 }
 

@@ -39,7 +39,7 @@ static void put_next(Writer *w) {
 
         CHECK(sent);
         *sent = (Sent){.writer = w, .seq = record.seq};
-        record.message = new_message("t/x", 100 + record.seq % 5000);
+        record.message = new_message("t/x", (size_t)(100 + record.seq % 5000));
         if (store_put(w->bench.store, &record, on_put, sent) < 0)
                 _exit(1);
         (void)message_unref(record.message);
@@ -84,8 +84,8 @@ static size_t kill_one(const Bench *b, int after_msec, uint64_t *acknowledged, s
 
 /* All that was acknowledged and never delivered is there, in order. */
 static size_t check_round(Bench *b, const uint64_t *acknowledged, size_t n) {
-        uint64_t after = acknowledged[0] - 1, n_found = 0;
-        size_t at = 0;
+        uint64_t after = acknowledged[0] - 1;
+        size_t at = 0, n_found = 0;
 
         bench_open(b);
         CHECK(!b->info.set_aside);
