@@ -65,12 +65,18 @@ mode_t source_mode(const Source *source, unsigned line) {
         return found ? source->files[found->file].mode : 0;
 }
 
+/* Whether libconfig makes @wrapped of @digits: decimal numbers by strtol(), hexadecimal ones by
+ * strtoul(), which differ in what they do where a long has 32 bits. */
+static bool digits_become(const char *digits, int wrapped) {
+        return (int)(unsigned)strtol(digits, NULL, 0) == wrapped ||
+               (int)(unsigned)strtoul(digits, NULL, 0) == wrapped;
+}
+
 const char *source_big_number(const Source *source, unsigned line, int wrapped) {
         for (size_t i = 0; i < source->n_numbers; i++) {
                 const SourceNumber *number = &source->numbers[i];
 
-                if (number->line == line &&
-                    (int)(unsigned)strtol(number->digits, NULL, 0) == wrapped)
+                if (number->line == line && digits_become(number->digits, wrapped))
                         return number->digits;
         }
         return NULL;

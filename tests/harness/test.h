@@ -8,6 +8,7 @@
  *         TEST_MAIN(test_refuses_an_empty_topic, ...)
  *
  * A failed check ends the program; TAP's plan line, printed first, makes the missing results count.
+ * TEST_NEEDS ends a test that can't be run here, under an emulator for example, and says why.
  */
 
 #undef NDEBUG
@@ -47,6 +48,21 @@
                 }                                                                         \
         } while (0)
 
+/* Why the running test is skipped, or NULL. */
+static inline const char **test_skipped(void) {
+        static const char *reason;
+
+        return &reason;
+}
+
+#define TEST_NEEDS(_expr, _reason)                 \
+        do {                                       \
+                if (!(_expr)) {                    \
+                        *test_skipped() = _reason; \
+                        return;                    \
+                }                                  \
+        } while (0)
+
 typedef struct Test {
         const char *name;
         void (*func)(void);
@@ -55,8 +71,11 @@ typedef struct Test {
 static inline int test_run(const Test *tests, size_t n_tests) {
         (void)printf("1..%zu\n", n_tests);
         for (size_t i = 0; i < n_tests; i++) {
+                *test_skipped() = NULL;
                 tests[i].func();
-                (void)printf("ok %zu - %s\n", i + 1, tests[i].name);
+                (void)printf("ok %zu - %s%s%s\n", i + 1, tests[i].name,
+                             *test_skipped() ? " # SKIP " : "",
+                             *test_skipped() ? *test_skipped() : "");
                 (void)fflush(stdout);
         }
         return EXIT_SUCCESS;
