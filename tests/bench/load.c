@@ -10,6 +10,9 @@
  * on 127.0.0.1:BROKER_PORT counts what arrives. Prints "SECONDS ARRIVED ANSWERED": from the first
  * write to the last arrival. Gives up when nothing has moved for some seconds.
  *
+ * With BROKER_PORT 0 nobody subscribes, and the last answer is the end. With CLIENTS 0 nobody
+ * publishes: it says "ready", waits for a first message as long as it takes, and counts from there.
+ *
  * One thread and one epoll, so that the load costs the same whatever it is measured against.
  */
 
@@ -50,6 +53,7 @@ typedef struct Load {
         Connection connections[CLIENTS_MAX + 1]; /* the last one in use is the sink */
         size_t n_clients, window, count, size;
         int qos;
+        bool no_sink;
         char *payload;
         size_t arrived, answered;
         int epoll_fd;
@@ -219,10 +223,10 @@ static void connection_read(Load *load, Connection *c) {
         }
 }
 
-/* One round; false when nothing moved for PATIENCE_MS. */
-static bool load_step(Load *load) {
+/* One round; false when nothing moved for @patience_ms (-1: for ever). */
+static bool load_step(Load *load, int patience_ms) {
         struct epoll_event events[64];
-        int n = epoll_wait(load->epoll_fd, events, ARRAY_SIZE(events), PATIENCE_MS);
+        int n = epoll_wait(load->epoll_fd, events, ARRAY_SIZE(events), patience_ms);
 
         if (n < 0 && errno != EINTR)
                 die("epoll_wait");
@@ -243,24 +247,41 @@ static bool all_ready(const Load *load) {
         return true;
 }
 
-static double load_run(Load *load) {
-        double began, last;
-        size_t seen = 0;
+static size_t done(const Load *load) {
+        return load->no_sink ? load->answered : load->arrived;
+}
 
-        while (!all_ready(load))
-                if (!load_step(load))
-                        die_of("no CONNACK or SUBACK", "", 0);
-
-        began = last = now();
+static void begin(Load *load) {
         for (size_t i = 0; i < load->n_clients; i++) {
                 Connection *c = &load->connections[i];
 
                 c->to_send = load->count / load->n_clients;
                 connection_write(load, c);
         }
-        while (load->arrived < load->count && load_step(load))
-                if (load->arrived > seen) {
-                        seen = load->arrived;
+        if (load->n_clients > 0)
+                return;
+        (void)puts("ready");
+        (void)fflush(stdout);
+        while (load->arrived == 0)
+                (void)load_step(load, -1);
+}
+
+static double load_run(Load *load) {
+        double began, last;
+        size_t seen = 0;
+
+        while (!all_ready(load))
+                if (!load_step(load, PATIENCE_MS))
+                        die_of("no CONNACK or SUBACK", "", 0);
+
+        began = now();
+        begin(load);
+        if (load->n_clients == 0)
+                began = now();
+        last = began;
+        while (done(load) < load->count && load_step(load, PATIENCE_MS))
+                if (done(load) > seen) {
+                        seen = done(load);
                         last = now();
                 }
         return last - began;
@@ -296,8 +317,8 @@ static Load *load_new(char **words) {
         load->count = number(words[5]);
         load->qos = (int)number(words[6]);
         load->size = number(words[7]);
-        if (load->n_clients == 0 || load->n_clients > CLIENTS_MAX ||
-            load->count % load->n_clients != 0 || load->size > BUFFER_SIZE / 4)
+        if (load->n_clients > CLIENTS_MAX || load->size > BUFFER_SIZE / 4 ||
+            (load->n_clients > 0 && load->count % load->n_clients != 0))
                 die_of("COUNT must be a multiple of CLIENTS, SIZE small", "", 0);
         load->payload = calloc(1, load->size + 1);
         load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -313,6 +334,11 @@ static void load_connect(Load *load, bool mqtt, const char *path, uint16_t port)
         for (Connection *c = load->connections; c < sink; c++) {
                 c->mqtt = mqtt;
                 connection_open(load, c, connect_unix(path));
+        }
+        if (port == 0) {
+                *sink = (Connection){.fd = -1, .ready = true};
+                load->no_sink = true;
+                return;
         }
         sink->mqtt = sink->sink = true;
         connection_open(load, sink, connect_tcp(port));
