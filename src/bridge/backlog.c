@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include "bridge/store-log.h"
 #include "util/log.h"
@@ -93,6 +94,12 @@ bool backlog_has_store(const Backlog *backlog) {
         return backlog->store;
 }
 
+const char *backlog_store_state(const Backlog *backlog) {
+        if (!backlog->store)
+                return "unusable";
+        return backlog->failing ? "failing" : "good";
+}
+
 bool backlog_follows(const Backlog *backlog) {
         return backlog->follows;
 }
@@ -157,6 +164,8 @@ void backlog_refuse(Backlog *backlog, Receipt *receipt, int r) {
 }
 
 static void say_failure(Backlog *backlog, int r) {
+        char words[96];
+
         if (r == 0) {
                 if (backlog->failing)
                         log_info("Messages can be stored again");
@@ -164,9 +173,10 @@ static void say_failure(Backlog *backlog, int r) {
                 return;
         }
         if (!backlog->failing)
-                (void)log_error_errno(r,
-                                      "Cannot store messages; those that nobody has acknowledged "
-                                      "yet are refused until this is over");
+                log_event(LOG_EVENT_STORE_UNUSABLE, NULL, 0,
+                          "Cannot store messages: %s. Those that nobody has acknowledged yet are "
+                          "refused until this is over. Check the disk's room and health",
+                          strerror_r(-r, words, sizeof(words)));
         backlog->failing = true;
 }
 

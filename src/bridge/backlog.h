@@ -41,6 +41,9 @@ Backlog *backlog_free(Backlog *backlog);
 
 bool backlog_has_store(const Backlog *backlog);
 
+/* "good"; "failing" since writing failed last; "unusable" without a store. */
+const char *backlog_store_state(const Backlog *backlog);
+
 /* Whether messages follow the lane on disk (or may do so, while that is not known). */
 bool backlog_follows(const Backlog *backlog);
 

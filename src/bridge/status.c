@@ -119,6 +119,7 @@ size_t status_full(const StatusSource *source,
         add_integer(&f, "backlog", up->n_waiting);
         add_integer(&f, "unacknowledged", up->n_in_flight);
         add_integer(&f, "backlog_bytes", up->bytes);
+        add_string(&f, "store", up->store);
         add_integer(&f, "sent", up->delivered.total);
         add_integer(&f, "sent_last_minute", meter_last_minute(&up->delivered, source->now_usec));
         add_integer(&f, "refused", up->refused);

@@ -488,6 +488,7 @@ void uplink_counters(const Uplink *uplink, UplinkCounters *ret) {
                         .delivered = uplink->delivered,
                         .refused = uplink->refused + backlog_refused(uplink->backlog),
                         .expired = uplink->expired,
+                        .store = backlog_store_state(uplink->backlog),
                         .n_waiting = backlog_size(uplink->backlog, &uplink->lanes[1]),
         };
         for (size_t i = 0; i < ARRAY_SIZE(uplink->lanes); i++) {

@@ -34,6 +34,7 @@ typedef struct UplinkCounters {
         size_t bytes;
         Meter delivered; /* QoS 1 acknowledged, QoS 0 written */
         uint64_t refused, expired;
+        const char *store; /* a word, see backlog_store_state() */
 } UplinkCounters;
 
 _warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config);

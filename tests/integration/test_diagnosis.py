@@ -77,8 +77,8 @@ def boxed(world, names, **cloud):
     return daemon.start()
 
 
-def cause_region_misspelled(world):
-    return boxed(world, "nxdomain", endpoint=None, region="cn-shangai")
+def cause_host_misspelled(world):
+    return boxed(world, "nxdomain", endpoint=None, instance_id="iot-060a0bgdd")
 
 
 def cause_dns_dead(world):
@@ -456,6 +456,10 @@ def cause_keepalive_out_of_range(world):
     return good(world, cloud={"keepalive": 29})
 
 
+def cause_region_misspelled(world):
+    return good(world, cloud={"endpoint": None, "region": "cn-shangai"})
+
+
 def secret_in_a_file(world):
     identity = {"device_secret": None, "device_secret_file": world.path("device.secret")}
     return good(world, identity=identity)
@@ -521,11 +525,13 @@ def cause_program_reads_too_slowly(world):
 
 
 def cause_too_many_programs(world):
-    daemon = world.online(world.cloud(), local={"max_clients": 1})
-    daemon.client().hello()
+    daemon = world.device(world.cloud(), local={"max_clients": 1}).start()
+    first = daemon.client()
+    first.hello()
     with socket.socket(socket.AF_UNIX) as one_too_many:
         one_too_many.connect(daemon.socket_path)
         one_too_many.recv(4096)
+    first.close()
     return daemon
 
 
@@ -554,10 +560,13 @@ def check_daemon(world, daemon, fault):
     assert len(found) == 1, found
     assert not lacking(fault["words"], found[0]), (fault["words"], found[0])
     assert found[0].split(":")[0] in ("warning", "error")
-    if "reason" in fault and daemon.running() and fault["event"] != "subscription-refused":
+    if "status" in fault:
+        shown = world.ctl().run("status").stdout
+        assert re.search("^" + fault["status"], shown, re.M), shown
+    elif "reason" in fault and fault["event"] != "subscription-refused":
         shown = world.ctl().run("status").stdout
         assert re.search(r"^(reason|last refusal) +%s$" % fault["reason"], shown, re.M), shown
-        assert not lacking([w for w in fault["words"] if not w.startswith("cn-")], shown), shown
+        assert not lacking([word for word in fault["words"] if not re.match("cn-|iot-", word)], shown), shown
 
 
 def check_program(done, fault):
@@ -598,3 +607,32 @@ def test_fault_is_named_with_a_remedy(world, name):
 def test_every_fault_has_a_cause_and_every_cause_a_fault():
     causes = {name[len("cause_") :].replace("_", "-") for name in globals() if name.startswith("cause_")}
     assert causes == set(FAULTS)
+
+
+# The guide
+
+
+def rows_of_the_guide():
+    """Title: what says so, from the tables of "What goes wrong"."""
+    with open(os.path.join(REPOSITORY, "docs/TROUBLESHOOTING.md"), encoding="utf-8") as file:
+        guide = file.read()
+    section = guide[guide.index("## What goes wrong") : guide.index("## Events")]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in re.findall(r"^\|.*\|$", section, re.M)]
+    assert all(len(row) == 3 and row[2] for row in cells), [row for row in cells if len(row) != 3]
+    rows = [row for row in cells if row[0] != "what is wrong" and not row[0].startswith("---")]
+    titles = [row[0] for row in rows]
+    assert len(set(titles)) == len(titles), "a row twice"
+    return {row[0]: row[1] for row in rows}
+
+
+def what_says_so(fault):
+    program = re.match(r"(exit \d+) of (\w+)", fault["event"])
+    if program:
+        return "`%s`, %s" % (program.group(2), program.group(1))
+    if fault["event"] == "exit 78":
+        return fault["event"]
+    return " ".join("`%s`" % fault[key] for key in ("event", "reason") if key in fault)
+
+
+def test_the_guide_has_a_row_for_every_fault_and_no_other():
+    assert rows_of_the_guide() == {fault["title"]: what_says_so(fault) for fault in FAULTS.values()}

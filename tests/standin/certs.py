@@ -8,7 +8,7 @@ import sys
 CA_FILE = "ca.pem"
 OTHER_CA_FILE = "other-ca.pem"
 
-NAMES_GOOD = "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:*.iot-as-mqtt.cn-shanghai.aliyuncs.com"
+NAMES_GOOD = "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:*.iot-as-mqtt.cn-shanghai.aliyuncs.com,DNS:*.iot-as-mqtt.cn-beijing.aliyuncs.com"
 NAMES_WRONG = "DNS:somewhere-else.example"
 
 # name: (CA, subject alternative names, from, to)
