@@ -133,6 +133,13 @@ bool draft_has(const Draft *draft, const char *path) {
         return draft->origins[index_of(path)].line > 0;
 }
 
+bool draft_is_empty(const Draft *draft) {
+        for (size_t i = 0; i < SETTINGS_KEYS_MAX; i++)
+                if (draft->origins[i].line > 0)
+                        return false;
+        return true;
+}
+
 bool draft_is_bad(const Draft *draft, const char *path) {
         return draft->bad[index_of(path)];
 }

@@ -74,6 +74,8 @@ _warn_unused_ int draft_new(Draft **ret);
 Draft *draft_free(Draft *draft);
 /* Whether the key was written. */
 bool draft_has(const Draft *draft, const char *path);
+/* Whether no key was written at all. */
+bool draft_is_empty(const Draft *draft);
 /* Whether its value was refused, so that nothing more needs saying about it. */
 bool draft_is_bad(const Draft *draft, const char *path);
 /* Where the key was written, or else the group that it belongs in, or else the main file. */

@@ -8,6 +8,7 @@
 
 #include "settings/files.h"
 #include "settings/profile.h"
+#include "settings/secret.h"
 #include "util/file.h"
 
 #define FILE_BYTES_MAX ((size_t)4 * 1024 * 1024)
@@ -25,9 +26,17 @@ typedef struct FileCheck {
         const char *word; /* to be found in it */
         mode_t forbidden;
         const char *hint; /* what else there is to say when it can't be read */
+        uint64_t digest;  /* of all that was read */
 } FileCheck;
 
-static int file_check(const FileCheck *check, const char *path) {
+/* FNV-1a: only to see whether something has changed. */
+static uint64_t digest_add(uint64_t digest, const FileContent *content) {
+        for (size_t i = 0; i < content->size; i++)
+                digest = (digest ^ (unsigned char)content->data[i]) * UINT64_C(1099511628211);
+        return digest;
+}
+
+static int file_check(FileCheck *check, const char *path) {
         _cleanup_(file_content_done) FileContent content = {0};
         int r;
 
@@ -49,6 +58,8 @@ static int file_check(const FileCheck *check, const char *path) {
                 settings_errors_add(check->errors, check->origin,
                                     "key '%s': %s holds no \"%s\" line. It must be in PEM form.",
                                     check->key, path, check->word);
+        else
+                check->digest = digest_add(check->digest, &content);
         return 0;
 }
 
@@ -115,6 +126,11 @@ static int client_certificate_check(Draft *draft, FileCheck *check) {
         int r;
 
         check->hint = NULL;
+        if (settings->certificate_file && !settings->key_file) {
+                r = credential_find("client_key", &draft->settings.key_file);
+                if (r < 0)
+                        return r;
+        }
         if (!settings->certificate_file != !settings->key_file) {
                 check->key = settings->key_file ? "cloud.tls.key_file"
                                                 : "cloud.tls.certificate_file";
@@ -139,28 +155,33 @@ static int client_certificate_check(Draft *draft, FileCheck *check) {
         return file_check(check, settings->key_file);
 }
 
+static int roots_check(Draft *draft, FileCheck *check) {
+        if (!draft_has(draft, "cloud.tls.roots"))
+                return roots_take_default(draft, check);
+        if (draft->n_roots > 0)
+                return roots_take(draft, check);
+        if (!draft_is_bad(draft, "cloud.tls.roots"))
+                settings_errors_add(check->errors, draft_origin(draft, "cloud.tls.roots"),
+                                    "key 'cloud.tls.roots' is empty, so that no server could be "
+                                    "trusted. Name a root, or remove the key for the default.");
+        return 0;
+}
+
 int files_check(Draft *draft, SettingsErrors *errors) {
-        FileCheck check = {.errors = errors, .word = PEM_CERTIFICATE};
+        FileCheck check = {.errors = errors,
+                           .word = PEM_CERTIFICATE,
+                           .digest = UINT64_C(14695981039346656037)};
         int r = 0;
 
         if (draft->settings.auth_root_file && !draft_is_bad(draft, "cloud.auth_root")) {
                 check.key = "cloud.auth_root";
                 check.origin = draft_origin(draft, check.key);
                 r = file_check(&check, draft->settings.auth_root_file);
-                if (r < 0)
-                        return r;
         }
-        if (!draft->settings.identity.tls)
-                return 0;
-        if (!draft_has(draft, "cloud.tls.roots"))
-                r = roots_take_default(draft, &check);
-        else if (draft->n_roots > 0)
-                r = roots_take(draft, &check);
-        else if (!draft_is_bad(draft, "cloud.tls.roots"))
-                settings_errors_add(errors, draft_origin(draft, "cloud.tls.roots"),
-                                    "key 'cloud.tls.roots' is empty, so that no server could be "
-                                    "trusted. Name a root, or remove the key for the default.");
-        if (r < 0)
-                return r;
-        return client_certificate_check(draft, &check);
+        if (r >= 0 && draft->settings.identity.tls)
+                r = roots_check(draft, &check);
+        if (r >= 0 && draft->settings.identity.tls)
+                r = client_certificate_check(draft, &check);
+        draft->settings.pem_digest = check.digest;
+        return r;
 }

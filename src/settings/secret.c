@@ -134,14 +134,13 @@ static int secret_read(const SecretSource *source, const char *path, mode_t forb
         }
 }
 
-/* The path of the credential, if systemd has passed one. Returns 1, 0 or -ENOMEM. */
-static int credential_find(const SecretKind *kind, char **ret) {
+int credential_find(const char *name, char **ret) {
         const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
         char *path = NULL;
 
         if (!directory || *directory != '/')
                 return 0;
-        if (asprintf(&path, "%s/%s", directory, kind->credential) < 0)
+        if (asprintf(&path, "%s/%s", directory, name) < 0)
                 return -ENOMEM;
         if (access(path, F_OK) < 0) {
                 free(path);
@@ -185,7 +184,7 @@ int secret_load(Draft *draft, SettingsErrors *errors) {
 
         /* has_command: mq-token's tokens may come from a program alone. */
         optional = (kind->optional & MODE_BIT(identity->mode)) || identity->has_command;
-        r = credential_find(kind, &credential);
+        r = credential_find(kind->credential, &credential);
         if (r < 0)
                 return r;
         if (draft_has(draft, kind->key))

@@ -12,3 +12,7 @@
 
 /* Fills draft->settings.identity.secret, or adds errors. Returns 0 or -ENOMEM. */
 _warn_unused_ int secret_load(Draft *draft, SettingsErrors *errors);
+
+/* The path of what systemd has passed by this name (LoadCredential=). 1, 0 if nothing, or -ENOMEM.
+ */
+_warn_unused_ int credential_find(const char *name, char **ret);

@@ -5,6 +5,7 @@
 
 #include "settings/check.h"
 #include "settings/draft.h"
+#include "settings/errors.h"
 #include "settings/instance.h"
 #include "settings/reader.h"
 #include "settings/settings.h"
@@ -74,6 +75,14 @@ int settings_load(Settings **ret, const char *path, SettingsErrors *ret_errors) 
         r = reader_read(&source, draft, ret_errors);
         if (r < 0)
                 return r;
+        if (ret_errors->n_lines == 0 && draft_is_empty(draft)) {
+                settings_errors_add(ret_errors, (Origin){.file = path},
+                                    "nothing is configured yet. Write who this gateway is "
+                                    "(identity) and where its cloud is (cloud.region or "
+                                    "cloud.endpoint); every key stands in this file, explained, "
+                                    "and in iotlinkd.conf(5). Then: systemctl restart iotlinkd");
+                return -EINVAL;
+        }
         r = instance_defaults(draft, path);
         if (r < 0)
                 return r;

@@ -63,6 +63,8 @@ typedef struct Settings {
         bool auth_via_mqtt;   /* registers over MQTT; always so with register-free */
         char *auth_root_file; /* PEM, for auth_url; NULL: the system's */
 
+        uint64_t pem_digest; /* of all certificates and keys that are named, as they were read */
+
         /* cloud.limits; 0 means none */
         unsigned connects_per_minute;
         unsigned qos1_per_second, qos0_per_second;
