@@ -34,7 +34,7 @@ struct Bridge {
         uint64_t armed_usec; /* what the timer is set to */
 };
 
-static void take_source(Bridge *bridge, StatusSource *ret) {
+void bridge_status(const Bridge *bridge, StatusSource *ret) {
         *ret = (StatusSource){
                         .now_usec = clock_now_usec(),
                         .started_wall_msec = bridge->started_wall_msec,
@@ -56,7 +56,7 @@ static void tell_watchers(Bridge *bridge) {
         StatusTexts texts;
         size_t n;
 
-        take_source(bridge, &source);
+        bridge_status(bridge, &source);
         n = status_state(&source, &texts, facts);
         for (Client *client = bridge->clients.first; client; client = client->next)
                 if (client->watching)
@@ -77,6 +77,8 @@ static void on_link_changed(void *userdata) {
         if (before != LINK_ONLINE && status.state == LINK_ONLINE)
                 downlink_on_online(bridge->downlink);
         tell_watchers(bridge);
+        if (bridge->config->changed)
+                bridge->config->changed(bridge->config->changed_userdata);
         if (status.state == LINK_STOPPED && bridge->stopped)
                 bridge->stopped(bridge->stopped_userdata);
 }
@@ -131,7 +133,7 @@ static void on_hello(void *userdata, LocalSession *session, const LocalId *id) {
         LocalFact facts[STATUS_FACTS_MAX];
         StatusSource source;
 
-        take_source(userdata, &source);
+        bridge_status(userdata, &source);
         local_session_facts(session, "hello", id, facts, status_hello(&source, facts));
 }
 
@@ -181,7 +183,7 @@ static void on_status(void *userdata, LocalSession *session, const LocalId *id) 
         StatusSource source;
         StatusTexts texts;
 
-        take_source(bridge, &source);
+        bridge_status(bridge, &source);
         if (source.link.tls && source.link.root_file)
                 source.root_days = tls_root_days(source.link.root_file);
         local_session_facts(session, "status", id, facts, status_full(&source, &texts, facts));
@@ -199,7 +201,7 @@ static void on_watch(void *userdata, LocalSession *session, const LocalId *id) {
         if (!client->watching)
                 local_session_hold(session);
         client->watching = true;
-        take_source(bridge, &source);
+        bridge_status(bridge, &source);
         local_session_facts(session, "state", id, facts, status_state(&source, &texts, facts));
 }
 
@@ -408,6 +410,21 @@ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
         return 0;
 }
 
+int bridge_set_config(Bridge *bridge, const BridgeConfig *config, bool reconnect) {
+        int r;
+
+        bridge->config = config;
+        local_server_set_limits(bridge->server, &config->local);
+        /* A connection that ends leaves its messages to the uplink as it was. */
+        r = link_set_config(bridge->link, &config->link, reconnect, clock_now_usec());
+        if (r == 0)
+                r = uplink_set_config(bridge->uplink, &config->uplink);
+        if (r < 0)
+                return r;
+        downlink_set_config(bridge->downlink, &config->downlink);
+        return 0;
+}
+
 Link *bridge_link(Bridge *bridge) {
         return bridge->link;
 }
@@ -422,5 +439,6 @@ void bridge_stop(Bridge *bridge, void (*done)(void *userdata), void *userdata) {
         bridge->stopped = done;
         bridge->stopped_userdata = userdata;
         bridge->stopping = true;
+        local_server_stop_accepting(bridge->server);
         stop_if_written(bridge);
 }

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "bridge/downlink.h"
+#include "bridge/status.h"
 #include "bridge/uplink.h"
 #include "cloud/link.h"
 #include "local/server.h"
@@ -27,11 +28,15 @@ typedef struct BridgeConfig {
         /* Called for what the cloud says about the connection itself ("$SYS/..."), if not NULL. */
         void (*notice)(void *userdata, const Message *message);
         void *notice_userdata;
+        /* Called after each change of the connection's state, if not NULL. */
+        void (*changed)(void *userdata);
+        void *changed_userdata;
 } BridgeConfig;
 
 /*
  * Serves on @take_listen_fd and connects through @take_transport (both taken on success only).
- * @config and what it points to must outlive the bridge. @random gives 32 random bits.
+ * @config and what it points to must outlive the bridge, or the next bridge_set_config(). @random
+ * gives 32 random bits.
  */
 _warn_unused_ int bridge_new(Bridge **ret,
                              sd_event *event,
@@ -39,6 +44,16 @@ _warn_unused_ int bridge_new(Bridge **ret,
                              int take_listen_fd,
                              const BridgeConfig *config,
                              uint32_t (*random)(void));
+
+/*
+ * Goes on with another configuration, under everything that is going on. @reconnect: as for
+ * link_set_config(). The old one is not used any more. Returns 0, or -ENOMEM when both may still be
+ * in use: then there is no way on.
+ */
+_warn_unused_ int bridge_set_config(Bridge *bridge, const BridgeConfig *config, bool reconnect);
+
+/* What there is to say of everything, at this moment. */
+void bridge_status(const Bridge *bridge, StatusSource *ret);
 
 /* Answers everyone who still waits, as far as that goes without waiting, and closes. */
 Bridge *bridge_free(Bridge *bridge);
@@ -52,7 +67,8 @@ Link *bridge_link(Bridge *bridge);
 /* Starts connecting. */
 void bridge_start(Bridge *bridge);
 
-/* Disconnects; @done is called once the cloud has been told, or at once if it need not be. */
+/* Accepts no more programs and disconnects; @done is called once the cloud has been told, or at
+ * once if it need not be. */
 void bridge_stop(Bridge *bridge, void (*done)(void *userdata), void *userdata);
 
 DEFINE_CLEANUP(Bridge *, bridge_free);

@@ -46,11 +46,15 @@ int downlink_new(Downlink **ret, Link *link, Clients *clients, const DownlinkCon
                 return -ENOMEM;
         downlink->link = link;
         downlink->clients = clients;
+        downlink_set_config(downlink, config);
+        *ret = downlink;
+        return 0;
+}
+
+void downlink_set_config(Downlink *downlink, const DownlinkConfig *config) {
         downlink->config = *config;
         if (downlink->config.max_subscriptions == 0)
                 downlink->config.max_subscriptions = REMOTES_MAX;
-        *ret = downlink;
-        return 0;
 }
 
 Downlink *downlink_free(Downlink *downlink) {

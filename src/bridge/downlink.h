@@ -34,6 +34,8 @@ _warn_unused_ int downlink_new(Downlink **ret,
                                Link *link,
                                Clients *clients,
                                const DownlinkConfig *config);
+/* From now on goes by another configuration; subscriptions that are there keep their names. */
+void downlink_set_config(Downlink *downlink, const DownlinkConfig *config);
 Downlink *downlink_free(Downlink *downlink);
 
 void downlink_subscribe(Downlink *downlink, Client *client, const LocalSubscribe *subscribe);

@@ -58,9 +58,14 @@ static void on_loaded(void *userdata, StoreRecord *records, size_t n_records);
 static void on_unstorable(void *userdata, Rising *rising, int r);
 static void on_replaced(void *userdata);
 
+static size_t window_of(const UplinkConfig *config) {
+        size_t window = config->window ? config->window : WINDOW_OWN;
+
+        return window < WINDOW_MAX ? window : WINDOW_MAX;
+}
+
 int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
         _cleanup_(uplink_freep) Uplink *uplink = calloc(1, sizeof(*uplink));
-        const size_t window = config->window ? config->window : WINDOW_OWN;
         const BacklogHandler handler = {.loaded = on_loaded,
                                         .unstorable = on_unstorable,
                                         .replaced = on_replaced,
@@ -73,7 +78,7 @@ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
         uplink->config = *config;
         uplink->expiry_usec = USEC_INFINITY;
         uplink->windows[0] = WINDOW_QOS0;
-        uplink->windows[1] = window < WINDOW_MAX ? window : WINDOW_MAX;
+        uplink->windows[1] = window_of(config);
         r = rate_init(&uplink->rates[0], config->qos0_per_second, RATE_PERIOD_USEC);
         if (r == 0)
                 r = rate_init(&uplink->rates[1], config->qos1_per_second, RATE_PERIOD_USEC);
@@ -82,6 +87,19 @@ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config) {
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(uplink);
+        return 0;
+}
+
+int uplink_set_config(Uplink *uplink, const UplinkConfig *config) {
+        int r;
+
+        r = rate_set_max(&uplink->rates[0], config->qos0_per_second);
+        if (r == 0)
+                r = rate_set_max(&uplink->rates[1], config->qos1_per_second);
+        if (r < 0)
+                return r;
+        uplink->config = *config;
+        uplink->windows[1] = window_of(config);
         return 0;
 }
 

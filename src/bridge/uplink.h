@@ -39,6 +39,10 @@ typedef struct UplinkCounters {
 
 _warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config);
 
+/* From now on goes by another configuration; messages that were accepted keep the names they have.
+ * 0 or -ENOMEM. */
+_warn_unused_ int uplink_set_config(Uplink *uplink, const UplinkConfig *config);
+
 /* From now on messages can be stored. Without this, none is accepted while offline. @store must
  * outlive the uplink. */
 void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info);

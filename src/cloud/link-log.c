@@ -102,6 +102,7 @@ static LogEvent event_of(const LinkStatus *status, bool was_online) {
         case REASON_ACK_TIMEOUT:
         case REASON_REDELIVERY:
         case REASON_INTERNAL:
+        case REASON_RELOADED:
         case REASON_STOPPED:
         case _REASON_MAX:
         default:

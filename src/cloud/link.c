@@ -205,7 +205,9 @@ static void schedule(Link *link, Reason reason, uint64_t now_usec) {
         /* The next root is tried at once; only a whole round of them is a failure that counts. */
         uint64_t wait, delay = 0;
 
-        if (!try_next_root(link, reason) && !try_new_credentials(link, reason)) {
+        if (reason == REASON_RELOADED)
+                link->delay_usec = 0;
+        else if (!try_next_root(link, reason) && !try_new_credentials(link, reason)) {
                 if (class != link->delay_class)
                         link->delay_usec = 0;
                 link->delay_class = class;
@@ -231,7 +233,7 @@ static void go_offline(Link *link, Reason reason, const char *detail, uint64_t n
 
         link->reason = reason;
         (void)snprintf(link->detail, sizeof(link->detail), "%s", detail);
-        link->n_failures++;
+        link->n_failures += reason != REASON_RELOADED;
         if (was_online)
                 count_life(link, now_usec - link->online_at_usec);
         schedule(link, reason, now_usec);
@@ -379,6 +381,44 @@ void link_abandon(Link *link, Reason reason, uint64_t now_usec) {
         link->closing = true;
         link->transport->ops->close(link->transport);
         go_offline(link, reason, "", now_usec);
+}
+
+/* Ends what is under way: the next attempt starts at once, as if it were the first. */
+static void start_over(Link *link, uint64_t now_usec) {
+        bool open = link->state == LINK_ONLINE ||
+                    (link->state == LINK_CONNECTING && !link->awaiting);
+
+        if (link->state == LINK_STOPPING || link->state == LINK_STOPPED)
+                return;
+        if (open && !link->closing) {
+                link->closing = true;
+                link->transport->ops->close(link->transport);
+        }
+        link->awaiting = false;
+        link->renewed = false;
+        link->n_failures = link->n_short_lives = 0;
+        link->root = link->n_roots_failed = 0;
+        if (link->state == LINK_ONLINE) {
+                go_offline(link, REASON_RELOADED, "", now_usec);
+                return;
+        }
+        schedule(link, REASON_RELOADED, now_usec);
+        set_state(link, LINK_OFFLINE);
+}
+
+int link_set_config(Link *link, const LinkConfig *config, bool reconnect, uint64_t now_usec) {
+        int r = rate_set_max(&link->connects, config->connects_per_minute);
+
+        if (r < 0)
+                return r;
+        if (reconnect)
+                link->tried = NULL;
+        else if (link->tried) /* the same roots in another place */
+                link->tried = &config->roots[link->tried - link->config->roots];
+        link->config = config;
+        if (reconnect)
+                start_over(link, now_usec);
+        return 0;
 }
 
 /* The cloud's events */

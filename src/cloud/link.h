@@ -42,7 +42,7 @@ typedef struct LinkSource {
         bool renews;   /* a refusal may only mean that they have ended: then new ones will do */
 } LinkSource;
 
-/* All of it is borrowed and must outlive the link. */
+/* All of it is borrowed and must outlive the link, or the next link_set_config(). */
 typedef struct LinkConfig {
         LinkSource source;
         const LinkRoot *roots; /* tried in turn while trust fails; the one that works is kept */
@@ -85,6 +85,17 @@ void link_release_transport(Link *link);
 void link_set_keeper(Link *link, const TransportKeeper *keeper);
 
 void link_start(Link *link, uint64_t now_usec);
+
+/*
+ * Goes on with another configuration. @reconnect: source, roots or keepalive are others, so that
+ * the connection or attempt is ended and the next one starts at once, within the budget; otherwise
+ * whatever is under way goes on. The old configuration is not used any more. Returns 0, or -ENOMEM
+ * when nothing has changed.
+ */
+_warn_unused_ int link_set_config(Link *link,
+                                  const LinkConfig *config,
+                                  bool reconnect,
+                                  uint64_t now_usec);
 
 /* The source's answer: credentials, which are moved out of @take; or why there are none. */
 void link_offer(Link *link, Credentials *take, uint64_t now_usec);

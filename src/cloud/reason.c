@@ -173,6 +173,8 @@ static const ReasonInfo table[_REASON_MAX] = {
                 [REASON_INTERNAL] = {"internal", REASON_CLASS_NETWORK,
                                      "the attempt could not be started",
                                      "Check this machine's memory"},
+                [REASON_RELOADED] = {"reloaded", REASON_CLASS_NETWORK,
+                                     "the configuration of the connection was changed", ""},
                 [REASON_STOPPED] = {"stopped", REASON_CLASS_NETWORK, "the daemon is stopping", ""},
 };
 

@@ -56,6 +56,7 @@ typedef enum Reason {
         REASON_REDELIVERY,
 
         REASON_INTERNAL,
+        REASON_RELOADED, /* the configuration of the connection has changed */
         REASON_STOPPED,
         _REASON_MAX,
 } Reason;

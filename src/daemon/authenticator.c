@@ -126,6 +126,10 @@ Authenticator *authenticator_free(Authenticator *authenticator) {
         return NULL;
 }
 
+void authenticator_set_settings(Authenticator *authenticator, const Settings *settings) {
+        authenticator->settings = settings;
+}
+
 void authenticator_set_link(Authenticator *authenticator, Link *link) {
         authenticator->link = link;
 }

@@ -20,6 +20,9 @@ typedef struct Authenticator Authenticator;
 _warn_unused_ int authenticator_new(Authenticator **ret, sd_event *event, const Settings *settings);
 Authenticator *authenticator_free(Authenticator *authenticator);
 
+/* Goes on with settings in which nothing of the connection has changed. */
+void authenticator_set_settings(Authenticator *authenticator, const Settings *settings);
+
 /* For LinkConfig.source. */
 LinkSource authenticator_source(Authenticator *authenticator);
 

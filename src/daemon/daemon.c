@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,10 @@
 #include "config.h"
 #include "daemon/authenticator.h"
 #include "daemon/listener.h"
+#include "daemon/reload.h"
 #include "daemon/root-watch.h"
+#include "daemon/service-status.h"
+#include "daemon/setup.h"
 #include "daemon/storage.h"
 #include "daemon/watchdog.h"
 #include "util/clock.h"
@@ -33,52 +37,11 @@ typedef struct Daemon {
         RootWatch *root_watch;
         Watchdog *watchdog;
         Listener listener; /* its socket is the bridge's once that is there */
-        BridgeConfig config;
-        LinkRoot roots[SETTINGS_ROOTS_MAX];
+        ServiceStatus *status;
+        Setup *setup; /* the one in use */
+        const char *config_path;
         bool stopping;
 } Daemon;
-
-static void on_notice(void *userdata, const Message *message) {
-        authenticator_on_notice(userdata, message);
-}
-
-static void fill_config(Daemon *daemon, const Settings *s) {
-        const TopicLimits topics = {.max_bytes = s->max_topic_bytes,
-                                    .max_slashes = s->max_topic_slashes};
-
-        for (size_t i = 0; i < s->n_roots; i++)
-                daemon->roots[i] = (LinkRoot){s->roots[i].file, s->roots[i].port};
-        daemon->config = (BridgeConfig){
-                        .version = IOTLINK_VERSION,
-                        .notice = on_notice,
-                        .notice_userdata = daemon->authenticator,
-                        .uplink = {.routes = s->routes,
-                                   .topics = topics,
-                                   .max_payload_bytes = s->max_payload_bytes,
-                                   .qos1_per_second = s->qos1_per_second,
-                                   .qos0_per_second = s->qos0_per_second,
-                                   .window = s->unacknowledged,
-                                   .memory_bytes = s->memory_bytes,
-                                   .store_delay_usec = s->store_delay_msec * USEC_PER_MSEC},
-                        .downlink = {.routes = s->routes,
-                                     .topics = topics,
-                                     .max_payload_bytes = MESSAGE_PAYLOAD_MAX,
-                                     .max_subscriptions = s->max_subscriptions},
-                        .link = {.source = authenticator_source(daemon->authenticator),
-                                 .roots = daemon->roots,
-                                 .n_roots = s->n_roots,
-                                 .certificate_file = s->certificate_file,
-                                 .key_file = s->key_file,
-                                 .keepalive_sec = s->keepalive_sec,
-                                 .connect_timeout_sec = s->connect_timeout_sec,
-                                 .connects_per_minute = s->connects_per_minute,
-                                 .network = {s->reconnect_min_sec * USEC_PER_SEC,
-                                             s->reconnect_max_sec * USEC_PER_SEC}},
-                        .local = {.max_clients = s->max_clients,
-                                  .client_buffer_bytes = s->client_buffer_bytes,
-                                  .memory_bytes = s->memory_bytes},
-        };
-}
 
 /* A core dump or a debugger of the same user would show the secret. */
 static void keep_memory_private(void) {
@@ -119,15 +82,84 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
         return 0;
 }
 
+static void on_bridge_changed(void *userdata) {
+        Daemon *daemon = userdata;
+
+        /* Not before the bridge is whole. */
+        if (daemon->status)
+                service_status_changed(daemon->status);
+}
+
+/* Everybody who borrows from the setup. */
+static int use_setup(Daemon *daemon, Setup *setup, bool reconnect) {
+        setup->config.changed = on_bridge_changed;
+        setup->config.changed_userdata = daemon;
+        setup_set_authenticator(setup, daemon->authenticator);
+        storage_set_settings(daemon->storage, setup->settings);
+        root_watch_set_settings(daemon->root_watch, setup->settings);
+        return bridge_set_config(daemon->bridge, &setup->config, reconnect);
+}
+
+/* Returns 0, also when the new configuration is no good; or -errno when there is no way on. */
+static int reload(Daemon *daemon) {
+        Authenticator *old_authenticator = NULL;
+        SettingsDifference difference;
+        Setup *setup = NULL, *old = daemon->setup;
+        bool reconnect;
+        int r;
+
+        if (reload_read(&setup, daemon->config_path, old, &difference) < 0)
+                return 0;
+        reconnect = difference.parts & SETTINGS_CONNECTION;
+        if (reconnect) {
+                /* What was granted to another identity is not for this one. */
+                Authenticator *authenticator = NULL;
+
+                if (authenticator_new(&authenticator, daemon->event, setup->settings) < 0) {
+                        reload_give_up(setup, old);
+                        return 0;
+                }
+                authenticator_set_link(authenticator, bridge_link(daemon->bridge));
+                old_authenticator = daemon->authenticator;
+                daemon->authenticator = authenticator;
+        } else
+                authenticator_set_settings(daemon->authenticator, setup->settings);
+        daemon->setup = setup;
+        r = use_setup(daemon, setup, reconnect);
+        authenticator_free(old_authenticator);
+        setup_free(old);
+        if (r < 0)
+                return log_error_errno(r, "Cannot go on with the new configuration");
+        reload_say(&difference);
+        return 0;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        Daemon *daemon = userdata;
+        int r;
+
+        (void)source;
+        (void)info;
+        if (daemon->stopping)
+                return 0;
+        (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_now_usec());
+        r = reload(daemon);
+        (void)sd_notify(false, "READY=1");
+        return r < 0 ? sd_event_exit(daemon->event, r) : 0;
+}
+
 static int set_up_loop(Daemon *daemon) {
-        static const int signals[] = {SIGTERM, SIGINT};
+        static const struct {
+                int number;
+                sd_event_signal_handler_t handler;
+        } signals[] = {{SIGTERM, on_signal}, {SIGINT, on_signal}, {SIGHUP, on_reload}};
         sigset_t blocked;
         int r;
 
         if (sigemptyset(&blocked) < 0)
                 return -errno;
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-                if (sigaddset(&blocked, signals[i]) < 0)
+                if (sigaddset(&blocked, signals[i].number) < 0)
                         return -errno;
         if (sigaddset(&blocked, SIGCHLD) < 0) /* for the credential command's end */
                 return -errno;
@@ -141,7 +173,8 @@ static int set_up_loop(Daemon *daemon) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-                r = sd_event_add_signal(daemon->event, NULL, signals[i], on_signal, daemon);
+                r = sd_event_add_signal(daemon->event, NULL, signals[i].number, signals[i].handler,
+                                        daemon);
                 if (r < 0)
                         return r;
         }
@@ -155,7 +188,7 @@ static int set_up_bridge(Daemon *daemon) {
         r = transport_paho_new(&transport);
         if (r >= 0)
                 r = bridge_new(&daemon->bridge, daemon->event, transport, daemon->listener.fd,
-                               &daemon->config, arc4random);
+                               &daemon->setup->config, arc4random);
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the bridge");
         (void)TAKE_PTR(transport);
@@ -163,7 +196,8 @@ static int set_up_bridge(Daemon *daemon) {
         return 0;
 }
 
-static int serve(Daemon *daemon, const Settings *settings) {
+static int serve(Daemon *daemon) {
+        const Settings *settings = daemon->setup->settings;
         int r;
 
         /* Before it is private: OpenSSL reads its settings through /proc. */
@@ -178,7 +212,9 @@ static int serve(Daemon *daemon, const Settings *settings) {
         r = authenticator_new(&daemon->authenticator, daemon->event, settings);
         if (r < 0)
                 return r;
-        fill_config(daemon, settings);
+        setup_set_authenticator(daemon->setup, daemon->authenticator);
+        daemon->setup->config.changed = on_bridge_changed;
+        daemon->setup->config.changed_userdata = daemon;
         r = listener_open(settings->socket_path, &daemon->listener);
         if (r < 0)
                 return r;
@@ -201,6 +237,9 @@ static int serve(Daemon *daemon, const Settings *settings) {
         r = watchdog_new(&daemon->watchdog, daemon->event, bridge_link(daemon->bridge));
         if (r < 0)
                 return log_error_errno(r, "Cannot set up the watchdog");
+        r = service_status_new(&daemon->status, daemon->event, daemon->bridge);
+        if (r < 0)
+                return log_error_errno(r, "Cannot set up the service's status");
 
         log_event(LOG_EVENT_STARTED, NULL, 0,
                   "iotlinkd " IOTLINK_VERSION " serves local programs at %s",
@@ -211,17 +250,24 @@ static int serve(Daemon *daemon, const Settings *settings) {
         return r < 0 ? log_error_errno(r, "The event loop failed") : r;
 }
 
-int daemon_run(const Settings *settings) {
-        Daemon daemon = {.listener = {.fd = -1}};
+int daemon_run(Settings *take_settings, const char *config_path) {
+        Daemon daemon = {.listener = {.fd = -1}, .config_path = config_path};
         int r;
 
-        r = serve(&daemon, settings);
+        r = setup_new(&daemon.setup, take_settings);
+        if (r < 0) {
+                settings_free(take_settings);
+                return log_error_errno(r, "Cannot start");
+        }
+        r = serve(&daemon);
+        service_status_free(TAKE_PTR(daemon.status));
         watchdog_free(daemon.watchdog);
         root_watch_free(daemon.root_watch);
         authenticator_free(daemon.authenticator); /* it speaks to the bridge's link */
         bridge_free(daemon.bridge);
         storage_free(daemon.storage); /* the bridge stores to the last */
         sd_event_unref(daemon.event);
+        setup_free(daemon.setup);
         listener_done(&daemon.listener);
         return r;
 }

@@ -10,7 +10,7 @@
 #include "settings/settings.h"
 
 /*
- * Serves until SIGTERM or SIGINT. Logs what goes wrong. Returns 0 after a clean stop, else -errno.
- * No other thread may run yet.
+ * Serves until SIGTERM or SIGINT; SIGHUP reads @config_path again. Takes the settings in any case.
+ * Logs what goes wrong. Returns 0 after a clean stop, else -errno. No other thread may run yet.
  */
-_warn_unused_ int daemon_run(const Settings *settings);
+_warn_unused_ int daemon_run(Settings *take_settings, const char *config_path);

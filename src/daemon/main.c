@@ -75,7 +75,8 @@ static int parse_args(int argc, char *argv[], int *ret_status) {
 
 static void report(const SettingsErrors *errors) {
         for (size_t i = 0; i < errors->n_lines; i++) {
-                if (arg_check)
+                /* Also as a unit's ExecReload=. */
+                if (arg_check && !log_is_journal())
                         (void)fprintf(stderr, "%s\n", errors->lines[i]);
                 else
                         log_event(LOG_EVENT_CONFIG_INVALID, NULL, 0, "%s", errors->lines[i]);
@@ -98,7 +99,7 @@ static int run(void) {
                 return settings_describe(settings, stdout) < 0 || fflush(stdout) != 0
                                        ? EXIT_FAILURE
                                        : EXIT_SUCCESS;
-        return daemon_run(settings) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return daemon_run(TAKE_PTR(settings), arg_config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char *argv[]) {

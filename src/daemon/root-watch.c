@@ -67,6 +67,12 @@ int root_watch_new(RootWatch **ret, sd_event *event, const Settings *settings) {
         return 0;
 }
 
+void root_watch_set_settings(RootWatch *watch, const Settings *settings) {
+        watch->settings = settings;
+        /* Without it the next look is tomorrow. */
+        (void)sd_event_source_set_time(watch->timer, clock_now_usec());
+}
+
 RootWatch *root_watch_free(RootWatch *watch) {
         if (!watch)
                 return NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bridge/store-log.h"
+#include "daemon/setup.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -35,11 +36,7 @@ static void complain(Storage *storage, int r) {
 
 static int open_store(Storage *storage) {
         const Settings *s = storage->settings;
-        const StoreLimits limits = {
-                        /* Half of it is the spool's. */
-                        .max_bytes = (uint64_t)s->store_max_mebibytes * 2 * 1024 * 1024,
-                        .max_messages = (uint64_t)s->store_max_messages * 2,
-        };
+        const StoreLimits limits = setup_store_limits(s);
         StoreInfo info;
         int r;
 
@@ -85,6 +82,10 @@ int storage_new(Storage **ret, sd_event *event, const Settings *settings, Bridge
         }
         *ret = TAKE_PTR(storage);
         return 0;
+}
+
+void storage_set_settings(Storage *storage, const Settings *settings) {
+        storage->settings = settings;
 }
 
 Storage *storage_free(Storage *storage) {

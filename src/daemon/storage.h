@@ -21,6 +21,9 @@ _warn_unused_ int storage_new(Storage **ret,
                               const Settings *settings,
                               Bridge *bridge);
 
+/* Goes by other settings, but stays in the same directory: @settings have it, too. */
+void storage_set_settings(Storage *storage, const Settings *settings);
+
 /* Closes the store; nobody may use it any more. */
 Storage *storage_free(Storage *storage);
 

@@ -249,6 +249,15 @@ void local_server_each(LocalServer *server,
                 func(s, userdata);
 }
 
+void local_server_set_limits(LocalServer *server, const LocalLimits *limits) {
+        server->host.limits = *limits;
+}
+
+void local_server_stop_accepting(LocalServer *server) {
+        server->listening = sd_event_source_disable_unref(server->listening);
+        server->end_of_break = sd_event_source_disable_unref(server->end_of_break);
+}
+
 void local_server_flush(LocalServer *server) {
         for (LocalSession *s = server->host.sessions; s; s = s->next)
                 session_write(s);

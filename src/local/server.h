@@ -50,6 +50,13 @@ void local_server_each(LocalServer *server,
                        void (*func)(LocalSession *session, void *userdata),
                        void *userdata);
 
+/* For whoever comes from now on. */
+void local_server_set_limits(LocalServer *server, const LocalLimits *limits);
+
+/* Accepts nobody any more: who connects now waits in the socket's queue, for the next to serve it.
+ */
+void local_server_stop_accepting(LocalServer *server);
+
 /* Sends what can be sent now without waiting; for a clean stop. */
 void local_server_flush(LocalServer *server);
 

@@ -150,3 +150,20 @@ void settings_compare(const Settings *old, const Settings *new, SettingsDifferen
                 difference.parts |= SETTINGS_ROUTES | SETTINGS_LIMITS;
         *ret = difference;
 }
+
+static void swap(char **a, char **b) {
+        char *value = *a;
+
+        *a = *b;
+        *b = value;
+}
+
+void settings_swap_fixed(Settings *a, Settings *b) {
+        bool named = a->socket_named;
+
+        swap(&a->socket_path, &b->socket_path);
+        swap(&a->state_dir, &b->state_dir);
+        swap(&a->tls_min_version, &b->tls_min_version);
+        a->socket_named = b->socket_named;
+        b->socket_named = named;
+}

@@ -28,3 +28,6 @@ typedef struct SettingsDifference {
 } SettingsDifference;
 
 void settings_compare(const Settings *old, const Settings *new, SettingsDifference *ret);
+
+/* Exchanges what can't change while the daemon runs: to keep it, or to undo that. */
+void settings_swap_fixed(Settings *a, Settings *b);

@@ -27,6 +27,9 @@ static const LogEventInfo table[_LOG_EVENT_MAX] = {
                                              LOG_WARNING},
                 [LOG_EVENT_CONFIG_INVALID] = {"config-invalid", "b5e56c96f47b4f199a7650154daba8a4",
                                               LOG_ERR},
+                [LOG_EVENT_RELOADED] = {"reloaded", "0fdaa083245c47feb3babb13a3768128", LOG_NOTICE},
+                [LOG_EVENT_RELOAD_FAILED] = {"reload-failed", "aafcdf41f26d41ec9c92a3f3b549a846",
+                                             LOG_ERR},
                 [LOG_EVENT_FAILED] = {"failed", "f0627145b8e647b59b1adcdde4383f8b", LOG_CRIT},
 };
 

@@ -24,6 +24,8 @@ typedef enum LogEvent {
         LOG_EVENT_STORE_SET_ASIDE,      /* the store was damaged; a new one was made */
         LOG_EVENT_ROOT_EXPIRING,        /* a trusted root ends soon */
         LOG_EVENT_CONFIG_INVALID,       /* the configuration file has errors */
+        LOG_EVENT_RELOADED,             /* the configuration was read again, and is in use */
+        LOG_EVENT_RELOAD_FAILED,        /* it was read again, and is not used */
         LOG_EVENT_FAILED,               /* the daemon itself cannot go on */
         _LOG_EVENT_MAX,
 } LogEvent;

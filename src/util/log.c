@@ -49,6 +49,10 @@ void log_open(bool debug) {
         to_journal = stderr_is_journal();
 }
 
+bool log_is_journal(void) {
+        return to_journal;
+}
+
 static const char *priority_word(int priority) {
         switch (priority) {
         case LOG_DEBUG:

@@ -27,6 +27,9 @@ typedef struct LogField {
 /* Call once before any thread starts. @debug lets log_debug() through. */
 void log_open(bool debug);
 
+/* Whether lines go to the journal. */
+bool log_is_journal(void);
+
 void log_debug(const char *format, ...) _printf_(1, 2);
 void log_info(const char *format, ...) _printf_(1, 2);
 void log_warning(const char *format, ...) _printf_(1, 2);

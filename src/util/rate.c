@@ -20,6 +20,27 @@ void rate_done(Rate *rate) {
         *rate = (Rate){0};
 }
 
+int rate_set_max(Rate *rate, size_t max) {
+        size_t n = rate->n < max ? rate->n : max;
+        Rate other;
+        int r;
+
+        if (max == rate->max)
+                return 0;
+        r = rate_init(&other, max, rate->period_usec);
+        if (r < 0)
+                return r;
+        /* The newest n, oldest first. */
+        for (size_t i = 0; i < n; i++)
+                other.taken_usec[i] =
+                                rate->taken_usec[(rate->next + rate->max - n + i) % rate->max];
+        other.n = n;
+        other.next = max > 0 ? n % max : 0;
+        rate_done(rate);
+        *rate = other;
+        return 0;
+}
+
 uint64_t rate_wait_usec(const Rate *rate, uint64_t now_usec) {
         uint64_t free_at;
 

@@ -25,6 +25,9 @@ typedef struct Rate {
 _warn_unused_ int rate_init(Rate *rate, size_t max, uint64_t period_usec);
 void rate_done(Rate *rate);
 
+/* Changes the limit; what has happened lately still counts. 0, or -ENOMEM and nothing changed. */
+_warn_unused_ int rate_set_max(Rate *rate, size_t max);
+
 /* Microseconds from @now_usec (monotonic) until one more is allowed; 0 if it is. */
 uint64_t rate_wait_usec(const Rate *rate, uint64_t now_usec);
 

@@ -72,7 +72,32 @@ static void test_no_period_holds_more(void) {
         rate_done(&rate);
 }
 
+/* The times of all that was let through, under limits that change; then the last one holds. */
+static void test_changed_limit_remembers(void) {
+        Rate rate;
+
+        CHECK_INT(rate_init(&rate, 3, 1000), 0);
+        CHECK(rate_take(&rate, 100));
+        CHECK(rate_take(&rate, 200));
+        CHECK(rate_take(&rate, 300));
+        CHECK_INT(rate_set_max(&rate, 5), 0);
+        CHECK(rate_take(&rate, 400));
+        CHECK(rate_take(&rate, 500));
+        CHECK_INT(rate_wait_usec(&rate, 600), 500); /* until the first is a period ago */
+        CHECK_INT(rate_set_max(&rate, 2), 0);
+        CHECK_INT(rate_wait_usec(&rate, 600), 800); /* of the two newest, the older one */
+        CHECK(rate_take(&rate, 1400));
+        CHECK_INT(rate_wait_usec(&rate, 1400), 100);
+        CHECK_INT(rate_set_max(&rate, 0), 0);
+        CHECK(rate_take(&rate, 1400));
+        CHECK_INT(rate_set_max(&rate, 1), 0);
+        CHECK(rate_take(&rate, 1400));
+        CHECK(!rate_take(&rate, 1500));
+        rate_done(&rate);
+}
+
 TEST_MAIN(TEST(test_no_limit),
+          TEST(test_changed_limit_remembers),
           TEST(test_one),
           TEST(test_refused_does_not_count),
           TEST(test_no_period_holds_more))
