@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "util/macro.h"
+#include "util/utf8.h"
 
 typedef struct Metric {
         const char *member; /* of the status object: an integer or a boolean */
@@ -55,38 +56,36 @@ static const Metric metrics[] = {
                  "Memory held for local programs"},
 };
 
-static void print_head(
-                const char *name, const char *type, const char *unit, const char *help, FILE *out) {
-        (void)fprintf(out, "# TYPE %s %s\n", name, type);
-        if (unit)
-                (void)fprintf(out, "# UNIT %s %s\n", name, unit);
-        (void)fprintf(out, "# HELP %s %s.\n", name, help);
+/* Where it is printed, and how. */
+typedef struct Printer {
+        const MetricsStyle *style;
+        FILE *out;
+} Printer;
+
+/* What OpenMetrics has and the older format lacks. */
+static const char *older_type(const char *type) {
+        return strcmp(type, "stateset") == 0 || strcmp(type, "info") == 0 ? "gauge" : type;
 }
 
-static void print_metric(const Metric *metric, const json_t *value, FILE *out) {
-        json_int_t number =
-                        json_is_boolean(value) ? json_is_true(value) : json_integer_value(value);
+/* @suffix: of the samples' names. In the older format it belongs to the metric's own, too. */
+static void print_head(const Printer *p,
+                       const char *name,
+                       const char *suffix,
+                       const char *type,
+                       const char *unit,
+                       const char *help) {
+        bool older = p->style->prometheus;
 
-        if (!json_is_integer(value) && !json_is_boolean(value))
-                return;
-        print_head(metric->name, metric->type, metric->unit, metric->help, out);
-        (void)fprintf(out, "%s%s %" JSON_INTEGER_FORMAT "\n", metric->name,
-                      strcmp(metric->type, "counter") == 0 ? "_total" : "", number);
-}
-
-static void print_state(const char *state, FILE *out) {
-        static const char *const states[] = {"offline", "connecting", "online", "stopping"};
-
-        if (!state)
-                return;
-        print_head("iotlink_state", "stateset", NULL, "The state of the connection", out);
-        for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-                (void)fprintf(out, "iotlink_state{iotlink_state=\"%s\"} %d\n", states[i],
-                              strcmp(state, states[i]) == 0);
+        if (!older)
+                suffix = "";
+        (void)fprintf(p->out, "# HELP %s%s %s.\n", name, suffix, help);
+        (void)fprintf(p->out, "# TYPE %s%s %s\n", name, suffix, older ? older_type(type) : type);
+        if (unit && !older)
+                (void)fprintf(p->out, "# UNIT %s %s\n", name, unit);
 }
 
 /* What stands between the quotes of a label. */
-static void print_label(const char *text, FILE *out) {
+static void print_quoted(const char *text, FILE *out) {
         for (; *text; text++) {
                 if (*text == '\n')
                         (void)fputs("\\n", out);
@@ -97,19 +96,84 @@ static void print_label(const char *text, FILE *out) {
         }
 }
 
-static void print_version(const char *version, FILE *out) {
-        if (!version)
-                return;
-        print_head("iotlink_build", "info", NULL, "The daemon's version", out);
-        (void)fputs("iotlink_build_info{version=\"", out);
-        print_label(version, out);
-        (void)fputs("\"} 1\n", out);
+static void print_label(const char *name, int name_len, const char *value, FILE *out) {
+        (void)fprintf(out, "%.*s=\"", name_len, name);
+        print_quoted(value, out);
+        (void)fputc('"', out);
 }
 
-void openmetrics_print(const json_t *status, FILE *out) {
-        print_state(json_string_value(json_object_get(status, "state")), out);
+/* @label NULL: only the one that all have. */
+static void print_sample(const Printer *p,
+                         const char *name,
+                         const char *suffix,
+                         const char *label,
+                         const char *value_of_label,
+                         json_int_t number) {
+        const char *common = p->style->label, *end = common ? strchr(common, '=') : NULL;
+
+        (void)fprintf(p->out, "%s%s", name, suffix);
+        if (end || label)
+                (void)fputc('{', p->out);
+        if (end)
+                print_label(common, (int)(end - common), end + 1, p->out);
+        if (end && label)
+                (void)fputc(',', p->out);
+        if (label)
+                print_label(label, (int)strlen(label), value_of_label, p->out);
+        if (end || label)
+                (void)fputc('}', p->out);
+        (void)fprintf(p->out, " %" JSON_INTEGER_FORMAT "\n", number);
+}
+
+static void print_metric(const Printer *p, const Metric *metric, const json_t *value) {
+        const char *suffix = strcmp(metric->type, "counter") == 0 ? "_total" : "";
+        json_int_t number =
+                        json_is_boolean(value) ? json_is_true(value) : json_integer_value(value);
+
+        if (!json_is_integer(value) && !json_is_boolean(value))
+                return;
+        print_head(p, metric->name, suffix, metric->type, metric->unit, metric->help);
+        print_sample(p, metric->name, suffix, NULL, NULL, number);
+}
+
+static void print_state(const Printer *p, const char *state) {
+        static const char *const states[] = {"offline", "connecting", "online", "stopping"};
+
+        if (!state)
+                return;
+        print_head(p, "iotlink_state", "", "stateset", NULL, "The state of the connection");
+        for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+                print_sample(p, "iotlink_state", "", "iotlink_state", states[i],
+                             strcmp(state, states[i]) == 0);
+}
+
+static void print_version(const Printer *p, const char *version) {
+        if (!version)
+                return;
+        print_head(p, "iotlink_build", "_info", "info", NULL, "The daemon's version");
+        print_sample(p, "iotlink_build", "_info", "version", version, 1);
+}
+
+bool metrics_label_is_valid(const char *label) {
+        static const char letters[] = "_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        size_t len = strspn(label, letters);
+
+        if (len == 0)
+                return false;
+        while (strspn(label + len, letters) > 0 || strspn(label + len, "0123456789") > 0)
+                len += strspn(label + len, letters) + strspn(label + len, "0123456789");
+        return label[len] == '=' && utf8_is_valid(label, strlen(label));
+}
+
+void metrics_print(const json_t *status, const MetricsStyle *style, FILE *out) {
+        const Printer p = {style, out};
+
+        print_head(&p, "iotlink_up", "", "gauge", NULL, "Whether the daemon answers");
+        print_sample(&p, "iotlink_up", "", NULL, NULL, status != NULL);
+        print_state(&p, json_string_value(json_object_get(status, "state")));
         for (size_t i = 0; i < ARRAY_SIZE(metrics); i++)
-                print_metric(&metrics[i], json_object_get(status, metrics[i].member), out);
-        print_version(json_string_value(json_object_get(status, "version")), out);
-        (void)fputs("# EOF\n", out);
+                print_metric(&p, &metrics[i], json_object_get(status, metrics[i].member));
+        print_version(&p, json_string_value(json_object_get(status, "version")));
+        if (!style->prometheus)
+                (void)fputs("# EOF\n", out);
 }

@@ -30,6 +30,9 @@ typedef enum OptionId {
         OPTION_ALL,
         OPTION_RECEIPT,
         OPTION_YES,
+        OPTION_PROMETHEUS,
+        OPTION_LABEL,
+        OPTION_OUTPUT,
         _OPTION_MAX,
 } OptionId;
 
@@ -74,6 +77,12 @@ static const Row rows[_OPTION_MAX] = {
                 [OPTION_RECEIPT] = {"receipt", 'r', "NUMBER", "spool",
                                     "drop the message with this receipt"},
                 [OPTION_YES] = {"yes", 'y', NULL, "spool", "drop without asking"},
+                [OPTION_PROMETHEUS] = {"prometheus", 'p', NULL, "metrics",
+                                       "in the older text format of Prometheus"},
+                [OPTION_LABEL] = {"label", 'L', "NAME=VALUE", "metrics",
+                                  "put this label on everything"},
+                [OPTION_OUTPUT] = {"output", 'o', "FILE", "metrics",
+                                   "replace FILE, whole, instead of printing"},
 };
 
 int options_complain(const char *format, ...) {
@@ -180,6 +189,15 @@ static int set_option(Options *o, OptionId id) {
                 break;
         case OPTION_YES:
                 o->yes = true;
+                break;
+        case OPTION_PROMETHEUS:
+                o->prometheus = true;
+                break;
+        case OPTION_LABEL:
+                o->label = optarg;
+                break;
+        case OPTION_OUTPUT:
+                o->output = optarg;
                 break;
         case _OPTION_MAX:
         default:
@@ -295,7 +313,7 @@ static void help_option(const Row *row, FILE *f) {
                 (void)snprintf(letter, sizeof(letter), "-%c, ", row->letter);
         (void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name,
                        row->argument ? " " : "", row->argument ? row->argument : "");
-        (void)fprintf(f, "  %-22s%s\n", left, row->help);
+        (void)fprintf(f, "  %-24s%s\n", left, row->help);
 }
 
 void options_help(const Command *command, FILE *f) {

@@ -38,6 +38,9 @@ typedef struct Options {
 
         uint64_t limit, receipt; /* 0: none */
         bool all, yes;
+
+        bool prometheus;
+        const char *label, *output; /* NULL: none */
 } Options;
 
 typedef struct Command {
