@@ -20,7 +20,7 @@ _iotlinkctl() {
         done
 
         case $previous in
-        --socket | --config | -c | --file | -f)
+        --socket | --config | -c | --file | -f | --output | -o)
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
                 ;;
@@ -32,7 +32,7 @@ _iotlinkctl() {
                 mapfile -t COMPREPLY < <(compgen -W 'sent stored delivered' -- "$current")
                 return
                 ;;
-        --ttl | -t | --count | -C | --durable | -d | --limit | -n | --receipt | -r)
+        --ttl | -t | --count | -C | --durable | -d | --limit | -n | --receipt | -r | --label | -L)
                 return
                 ;;
         esac
@@ -42,6 +42,7 @@ _iotlinkctl() {
         pub) options+=' --file --lines --qos --wait --ttl' ;;
         sub) options+=' --count --verbose --durable --qos' ;;
         receipt) options+=' --wait' ;;
+        metrics) options+=' --prometheus --label --output' ;;
         spool)
                 case $action in
                 list) options+=' --limit' ;;

@@ -42,3 +42,7 @@ complete -c iotlinkctl -n '__fish_seen_subcommand_from sign check' -s c -l confi
 complete -c iotlinkctl -n '__fish_seen_subcommand_from sign' -s e -l explain -d 'Show each step'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from sign' -l show-secret -d 'Do not mask secrets'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from check' -F
+
+complete -c iotlinkctl -n '__fish_seen_subcommand_from metrics' -s p -l prometheus -d 'In the older text format of Prometheus'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from metrics' -s L -l label -x -d 'Put this label on everything'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from metrics' -s o -l output -r -F -d 'Replace a file instead of printing'

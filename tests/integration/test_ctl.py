@@ -6,7 +6,6 @@ import os
 import re
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from harness import conf
 from harness.ctl import DONE, NO_DAEMON, REFUSED, USAGE
@@ -304,19 +303,3 @@ def test_check_says_the_same_as_the_daemon(world, lone):
     by_ctl = [line for line in lone.run("check", path).stderr.split("\n") if path in line]
     by_daemon = [line for line in run_to_exit(path, "--check").stderr.split("\n") if path in line]
     assert by_ctl == by_daemon and by_ctl
-
-
-def test_metrics_are_openmetrics_to_another_parser(world, cloud):
-    daemon = world.online(cloud, tls=True)
-    daemon.client().publish(UP, "x", qos=1)
-    done = world.ctl(daemon.socket_path).run("metrics")
-    assert done.returncode == DONE
-    families = {family.name: family for family in text_string_to_metric_families(done.stdout)}
-    assert families["iotlink_sent_messages"].samples[0].value == 1
-    assert 300 < families["iotlink_root_expiry_days"].samples[0].value < 10000
-    states = {s.labels["iotlink_state"]: s.value for s in families["iotlink_state"].samples}
-    assert states == {"offline": 0, "connecting": 0, "online": 1, "stopping": 0}
-
-
-def test_metrics_without_a_daemon_is_69(lone):
-    assert lone.run("metrics").returncode == NO_DAEMON

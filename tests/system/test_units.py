@@ -40,3 +40,26 @@ def test_killed_it_comes_back_and_nothing_acknowledged_is_lost(box, gateway, gen
     payloads = [event["payload"] for event in generous.events("publish")]
     assert sorted(set(map(int, payloads))) == list(range(50))
     assert os.path.exists(box.path("/var/lib/iotlinkd/spool.db"))
+
+
+def test_metrics_for_node_exporter(box, gateway, cloud):
+    place = "/var/lib/prometheus/node-exporter"
+    gateway.configure(cloud)
+    box.run("mkdir", "-p", place)
+    box.run("systemctl", "start", "iotlinkd-metrics.timer")
+    path = box.path(place + "/iotlinkd.prom")
+
+    def says(line):
+        try:
+            with open(path, encoding="utf-8") as file:
+                return line in file.read()
+        except FileNotFoundError:
+            return False
+
+    box.wait(lambda: says("iotlink_up 0\n"), 30, "the daemon's absence in the file")
+    assert box.property("iotlinkd-metrics", "Result") == "success"
+    gateway.start().wait_online()
+    box.run("systemctl", "start", "iotlinkd-metrics")
+    assert says("iotlink_up 1\n") and says('iotlink_state{iotlink_state="online"} 1\n')
+    assert box.run("stat", "-c", "%a %U", place + "/iotlinkd.prom").stdout.strip() == "644 root"
+    assert box.run("ls", "-A", place).stdout.split() == ["iotlinkd.prom"]
