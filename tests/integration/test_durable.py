@@ -59,6 +59,16 @@ def await_arrived(cloud, expected, seconds=30):
     assert arrived(cloud) == list(expected)
 
 
+def await_acknowledged(client):
+    """Deletions are lazy."""
+
+    def done():
+        status = client.status()
+        return status["backlog"] + status["unacknowledged"] == 0
+
+    await_true(done, 20, "all of it acknowledged")
+
+
 def store_many(client, count, first=0, **more):
     numbers = [client.send(UP, str(i), qos=1, **more) for i in range(first, first + count)]
     for number in numbers:
@@ -180,8 +190,82 @@ def test_a_puback_for_an_id_of_the_connection_before(daemon, generous):
     client.state("online", seconds=20)
     store_many(client, 5, first=5)
     await_arrived(generous, range(10))
-    await_true(lambda: client.status()["backlog"] + client.status()["unacknowledged"] == 0, 20,
-               "all of it acknowledged")  # fmt: skip
+    await_acknowledged(client)
+
+
+@pytest.mark.parametrize("delay", [0, 0.3])
+def test_pubacks_for_old_ids_on_the_next_connection(daemon, generous, delay):
+    """Of ids that mean other messages there, or none."""
+    client = daemon.client()
+    client.watch()
+    store_many(client, 10)
+    generous.set(puback="stale", puback_delay=delay)
+    store_many(client, 10, first=10)
+    daemon.kill()  # what comes after does not know what the ids meant
+    generous.set(refuse=True)
+    daemon.start()
+    client = daemon.client()
+    client.watch()
+    store_many(client, 20, first=20)
+    mark = generous.mark()
+    generous.set(refuse=False, puback="late")
+    client.state("online", seconds=20)
+    store_many(client, 20, first=40)
+    await_arrived(generous, range(60))
+    assert arrived(generous, mark) == list(range(10, 60)), "nothing was taken for acknowledged"
+    generous.set(puback="normal")
+    await_acknowledged(client)
+
+
+@pytest.mark.slow
+def test_pubacks_that_never_come_while_the_connection_lives(daemon, generous):
+    """It is given up after a minute, and what was not acknowledged is sent again."""
+    generous.set(puback="drop", puback_every=3)
+    client = daemon.client()
+    client.watch()
+    waiting = [client.send(UP, str(i), qos=1, wait="delivered") for i in range(30)]
+    generous.wait_event("publish", count=30)
+    generous.set(puback="normal")
+    assert client.state("offline", seconds=80)["reason"] == "ack-timeout"
+    client.state("online", seconds=20)
+    for number in waiting:
+        assert client.expect(id=number, seconds=20)["state"] == "delivered"
+    events = [int(event["payload"]) for event in generous.events("publish")]
+    assert events[30:] == list(range(2, 30, 3)), "only those again"
+    await_acknowledged(client)
+
+
+@pytest.mark.slow
+def test_a_platform_that_drops_what_is_over_its_rate_while_the_connection_lives(world, cloud, state):
+    """Told to send more than it takes: the excess vanishes, and is sent again after a minute."""
+    daemon = world.online(cloud, **changes(state, FREE, store={"delay": 200}))
+    client = daemon.client()
+    client.watch()
+    store_many(client, 18)
+    assert len(cloud.events("dropped")) == 8
+    client.state("offline", seconds=80, reason="ack-timeout")
+    client.state("online", seconds=20)
+    await_true(lambda: set(arrived(cloud)) == set(range(18)), 20, "all of them")
+    await_acknowledged(client)
+
+
+@pytest.mark.slow
+def test_a_black_hole_that_heals(world, generous, state):
+    """Nothing is restarted: the keepalive finds out, and all is sent again."""
+    daemon = world.online(generous, **changes(state, FREE, cloud={"keepalive": 30}, store={"delay": 200}))
+    client = daemon.client()
+    client.watch()
+    store_many(client, 10)
+    generous.set(blackhole=True)
+    store_many(client, 20, first=10)
+    client.state("offline", seconds=60)
+    store_many(client, 10, first=30)
+    mark = generous.mark()
+    generous.set(blackhole=False)
+    client.state("online", seconds=90)
+    await_true(lambda: set(arrived(generous)) == set(range(40)), 30, "all of them")
+    assert arrived(generous, mark)[-10:] == list(range(30, 40))
+    await_acknowledged(client)
 
 
 def test_a_black_hole(daemon, generous):

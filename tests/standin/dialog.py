@@ -160,6 +160,8 @@ class Dialog:
         self.link.note("connack", code=0, session_present=present, reason=None, how=self.admission.how)
         self.link.write(mqtt.connack(0, present))
         self.session.resume()
+        if self.session.stale:
+            self._later(self.settings.puback_delay, self._puback_stale, self.session.stale_take())
         if packet.keepalive:
             self._keepalive_watch()
         if gift:
@@ -281,7 +283,7 @@ class Dialog:
         if mode == "drop":
             self.withheld += 1
             return "no" if self.withheld % self.settings.puback_every == 0 else "yes"
-        return {"normal": "yes", "none": "no", "late": "late"}[mode]
+        return {"normal": "yes", "none": "no", "late": "late", "stale": "stale"}[mode]
 
     def _acknowledge(self, mid, how):
         if how == "yes":
@@ -290,6 +292,12 @@ class Dialog:
         self.session.unacknowledged.add(mid)
         if how == "late":
             self._later(self.settings.puback_delay, self._puback_send, mid)
+        elif how == "stale":
+            self.session.stale.append(mid)
+
+    def _puback_stale(self, mids):
+        for mid in mids:
+            self._puback_send(mid)
 
     def _puback_send(self, mid):
         self.session.unacknowledged.discard(mid)

@@ -22,6 +22,7 @@ class Session:
         self.in_flight = {}  # mid: (topic, payload), in the order of sending
         self.mid = 0
         self.unacknowledged = set()  # mids of the client's publishes that have had no PUBACK on this connection
+        self.stale = []  # mids whose PUBACK is to come on the next connection
 
     def wants(self, topic):
         """Returns the highest QoS subscribed with, or None."""
@@ -31,6 +32,10 @@ class Session:
         self.link = link
         self.clean = clean
         self.unacknowledged.clear()
+
+    def stale_take(self):
+        stale, self.stale = self.stale, []
+        return stale
 
     def resume(self):
         """To be called once the client has its CONNACK."""

@@ -72,7 +72,7 @@ CERTS = ("good", "expired", "future", "wrong-host", "untrusted")
 CHOICES = {
     "auth_code": (4, 5),
     "answer": (None, "garbage", "http", "silence"),
-    "puback": ("normal", "none", "late", "drop"),
+    "puback": ("normal", "none", "late", "drop", "stale"),
     "cert": CERTS,
     "register_qos": (0, 1),
     "regnwl_topic": ("/ext/register", "/ext/regnwl"),

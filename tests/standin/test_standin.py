@@ -476,6 +476,22 @@ def test_puback_modes(cloud):
         assert acked == ["no", "late", "yes", "no", "yes"]
 
 
+def test_pubacks_on_the_next_connection(cloud):
+    with RawClient(cloud) as c:
+        c.connect(clean=False)
+        cloud.set(puback="stale", puback_delay=0)
+        for mid in (7, 8):
+            c.publish(OWN + "t", b"", 1, mid)
+        assert c.quiet()
+    cloud.set(puback="normal")
+    with RawClient(cloud) as c:
+        c.connect(clean=False)
+        assert [c.packet() for _ in range(2)] == [(0x40, b"\x00\x07"), (0x40, b"\x00\x08")]
+    with RawClient(cloud) as c:
+        c.connect(clean=False)
+        assert c.quiet()
+
+
 @pytest.mark.parametrize("reset", [False, True])
 def test_cut(cloud, reset):
     with RawClient(cloud) as c:
