@@ -19,48 +19,6 @@
 /* A shrinking step, and what is not worth one: 4 MiB. */
 #define SHRINK_PAGES 1024
 
-/* NOLINTBEGIN(bugprone-suspicious-missing-comma): each has its name, none can run into the next */
-static const char *const sql[_STATEMENT_MAX] = {
-                [STATEMENT_BEGIN] = "BEGIN",
-                [STATEMENT_COMMIT] = "COMMIT",
-                [STATEMENT_TOTALS_READ] = "SELECT * FROM totals",
-                [STATEMENT_TOTALS_WRITE] = "UPDATE totals SET next_seq=?1, next_incoming=?2,"
-                                           " n_spooled=?3, spooled_bytes=?4,"
-                                           " n_incoming=?5, incoming_bytes=?6, known_seq=?7,"
-                                           " n_fates=?8, clock_msec=?9, boot_id=?10,"
-                                           " boot_msec=?11, wall_msec=?12",
-                [STATEMENT_SPOOL_PUT] = "INSERT INTO spool VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                [STATEMENT_SPOOL_DELETE] = "DELETE FROM spool WHERE seq=?1 RETURNING size, topic",
-                [STATEMENT_SPOOL_READ] = "SELECT seq, expires, route, topic, payload, accepted,"
-                                         " when_full FROM spool WHERE seq>?1 ORDER BY seq LIMIT ?2",
-                [STATEMENT_SPOOL_FIRST] = "SELECT seq, size FROM spool ORDER BY seq LIMIT 1",
-                [STATEMENT_SPOOL_LAST] = "SELECT seq, size FROM spool ORDER BY seq DESC LIMIT 1",
-                [STATEMENT_TOPIC_ADD] = "INSERT INTO topics VALUES(?1, ?2, 1) ON CONFLICT(hash)"
-                                        " DO UPDATE SET last_seq=max(last_seq, ?2), n=n+1",
-                [STATEMENT_TOPIC_REMOVE] = "UPDATE topics SET n=n-1 WHERE hash=?1 RETURNING n",
-                [STATEMENT_TOPIC_DELETE] = "DELETE FROM topics WHERE hash=?1",
-                [STATEMENT_TOPIC_LAST] = "SELECT last_seq FROM topics WHERE hash=?1",
-                [STATEMENT_TOPIC_READ] = "SELECT hash, last_seq FROM topics ORDER BY hash",
-                [STATEMENT_INCOMING_PUT] = "INSERT INTO incoming VALUES(?1, ?2, ?3, ?4, ?5)",
-                [STATEMENT_INCOMING_DELETE] = "DELETE FROM incoming WHERE seq=?1 RETURNING size",
-                [STATEMENT_INCOMING_READ] =
-                                "SELECT i.seq, i.qos, i.topic, i.payload"
-                                " FROM waiting w CROSS JOIN incoming i ON i.seq=w.seq"
-                                " WHERE w.client=?1 AND w.seq>?2 ORDER BY w.seq LIMIT ?3",
-                [STATEMENT_INCOMING_FIRST] = "SELECT seq, size FROM incoming ORDER BY seq LIMIT 1",
-                [STATEMENT_INCOMING_LAST] =
-                                "SELECT seq, size FROM incoming ORDER BY seq DESC LIMIT 1",
-                [STATEMENT_WAITING_PUT] = "INSERT OR IGNORE INTO waiting VALUES(?1, ?2)",
-                [STATEMENT_WAITING_DELETE] = "DELETE FROM waiting WHERE seq=?1 AND client=?2",
-                [STATEMENT_WAITING_ANY] = "SELECT 1 FROM waiting WHERE seq=?1 LIMIT 1",
-                [STATEMENT_SUBSCRIPTION_PUT] = "REPLACE INTO subscriptions VALUES(?1, ?2, ?3)",
-                [STATEMENT_SUBSCRIPTION_DELETE] =
-                                "DELETE FROM subscriptions WHERE client=?1 AND filter=?2",
-                [STATEMENT_SUBSCRIPTION_READ] = "SELECT client, filter, qos FROM subscriptions"
-                                                " ORDER BY client, filter",
-};
-/* NOLINTEND(bugprone-suspicious-missing-comma) */
-
 /* The one place where SQLite's codes become ours. */
 static int translate(int rc, int system_errno) {
         switch (rc & 0xff) {
@@ -110,6 +68,11 @@ static int fail(Database *db, int rc) {
         return r;
 }
 
+int database_fail(Database *db, int r) {
+        db->failed = r;
+        return r;
+}
+
 int database_corrupt(Database *db, const char *problem) {
         (void)snprintf(db->problem, sizeof(db->problem), "%s", problem);
         db->failed = DATABASE_CORRUPT;
@@ -118,8 +81,9 @@ int database_corrupt(Database *db, const char *problem) {
 
 int database_statement(Database *db, Statement which, sqlite3_stmt **ret) {
         if (!db->statements[which]) {
-                int rc = sqlite3_prepare_v3(db->sqlite, sql[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                            &db->statements[which], NULL);
+                int rc = sqlite3_prepare_v3(db->sqlite, statement_sql[which], -1,
+                                            SQLITE_PREPARE_PERSISTENT, &db->statements[which],
+                                            NULL);
 
                 if (rc != SQLITE_OK)
                         return fail(db, rc);

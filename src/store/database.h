@@ -31,9 +31,25 @@ typedef enum Statement {
         STATEMENT_SPOOL_READ,
         STATEMENT_SPOOL_FIRST,
         STATEMENT_SPOOL_LAST,
+        STATEMENT_SPOOL_HAS,
+        STATEMENT_SPOOL_OLDEST,
+        STATEMENT_SPOOL_LATEST,
+        STATEMENT_OUTDATED_PUT,
+        STATEMENT_OUTDATED_DELETE,
+        STATEMENT_OUTDATED_OF_TOPIC,
+        STATEMENT_OUTDATED_OF_ROUTE,
+        STATEMENT_FATE_PUT,
+        STATEMENT_FATE_DELETE,
+        STATEMENT_FATE_DELETE_FIRST,
+        STATEMENT_FATE_GET,
+        STATEMENT_GAP_PUT,
+        STATEMENT_GAP_EXTEND,
+        STATEMENT_GAP_DELETE_FIRST,
+        STATEMENT_GAP_GET,
         STATEMENT_TOPIC_ADD,
         STATEMENT_TOPIC_REMOVE,
         STATEMENT_TOPIC_DELETE,
+        STATEMENT_TOPIC_CLEAR,
         STATEMENT_TOPIC_LAST,
         STATEMENT_TOPIC_READ,
         STATEMENT_INCOMING_PUT,
@@ -44,11 +60,20 @@ typedef enum Statement {
         STATEMENT_WAITING_PUT,
         STATEMENT_WAITING_DELETE,
         STATEMENT_WAITING_ANY,
+        STATEMENT_WAITING_FOR,
+        STATEMENT_WAITING_CLEAR,
+        STATEMENT_WAITING_FIRST,
+        STATEMENT_CLIENT_TOUCH,
+        STATEMENT_CLIENT_ABSENT,
+        STATEMENT_CLIENT_DELETE,
         STATEMENT_SUBSCRIPTION_PUT,
         STATEMENT_SUBSCRIPTION_DELETE,
+        STATEMENT_SUBSCRIPTION_CLEAR,
         STATEMENT_SUBSCRIPTION_READ,
         _STATEMENT_MAX,
 } Statement;
+
+extern const char *const statement_sql[_STATEMENT_MAX];
 
 /* Kept in a row of their own that changes with every change, so that nobody ever counts rows. */
 typedef struct Totals {
@@ -121,6 +146,8 @@ _warn_unused_ int database_step(Database *db, sqlite3_stmt *statement);
 _warn_unused_ int database_execute(Database *db, const char *text);
 /* Runs a PRAGMA that answers with one number. */
 _warn_unused_ int database_ask(Database *db, const char *text, uint64_t *ret);
+/* The transaction can't be committed any more. Returns @r. */
+int database_fail(Database *db, int r);
 /* For rows that can't be as they are. Returns DATABASE_CORRUPT. */
 int database_corrupt(Database *db, const char *problem);
 

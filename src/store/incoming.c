@@ -35,20 +35,11 @@ static int waiting_delete(Database *db, uint64_t seq, const char *client, bool *
         return r;
 }
 
-/* Deletes the message if it waits for no one any more. */
-static int delete_if_done(Database *db, uint64_t seq) {
-        _cleanup_(statement_done) sqlite3_stmt *any = NULL, *s = NULL;
+static int delete_message(Database *db, uint64_t seq) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
         Totals *t = &db->totals;
         uint64_t size;
         int r;
-
-        r = database_statement(db, STATEMENT_WAITING_ANY, &any);
-        if (r != 0)
-                return r;
-        statement_bind(any, 1, seq);
-        r = database_step(db, any);
-        if (r != 0)
-                return r == 1 ? 0 : r;
 
         r = database_statement(db, STATEMENT_INCOMING_DELETE, &s);
         if (r != 0)
@@ -65,18 +56,110 @@ static int delete_if_done(Database *db, uint64_t seq) {
         return 0;
 }
 
+/* Deletes the message if it waits for no one any more. */
+static int delete_if_done(Database *db, uint64_t seq) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        int r;
+
+        r = database_statement(db, STATEMENT_WAITING_ANY, &s);
+        if (r != 0)
+                return r;
+        statement_bind(s, 1, seq);
+        r = database_step(db, s);
+        return r == 0 ? delete_message(db, seq) : r < 0 ? r : 0;
+}
+
+int incoming_discard(Database *db, uint64_t seq) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        int r;
+
+        r = database_statement(db, STATEMENT_WAITING_CLEAR, &s);
+        if (r != 0)
+                return r;
+        statement_bind(s, 1, seq);
+        r = database_step(db, s);
+        return r != 0 ? r : delete_message(db, seq);
+}
+
+/* Room */
+
+static int count_waiting(Database *db, uint64_t seq, ClientCounts *counts) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        int r;
+
+        r = database_statement(db, STATEMENT_WAITING_FOR, &s);
+        if (r != 0)
+                return r;
+        statement_bind(s, 1, seq);
+        while ((r = database_step(db, s)) == 1) {
+                const char *client = (const char *)sqlite3_column_text(s, 0);
+
+                r = client_counts_add(counts, client ? client : NOBODY, 1);
+                if (r < 0)
+                        return database_fail(db, r); /* some may be gone already */
+        }
+        return r;
+}
+
+/* Returns 1 with the oldest. */
+static int find_oldest(Database *db, uint64_t *ret_seq, uint64_t *ret_size) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        int r;
+
+        r = database_statement(db, STATEMENT_INCOMING_FIRST, &s);
+        if (r != 0)
+                return r;
+        r = database_step(db, s);
+        if (r == 1) {
+                *ret_seq = statement_value(s, 0);
+                *ret_size = statement_value(s, 1);
+        }
+        return r;
+}
+
+static int make_room(Database *db,
+                     const StoreLimits *limits,
+                     uint64_t size,
+                     ClientCounts *dropped) {
+        uint64_t n = 0, bytes = 0, n_before = db->totals.n_incoming,
+                 bytes_before = db->totals.incoming_bytes;
+
+        if (!quota_allows(limits, 0, 0, size))
+                return -ENOSPC;
+        while (!quota_allows_after(limits, n_before, bytes_before, size, n, bytes)) {
+                uint64_t oldest_seq, oldest_size;
+                int r;
+
+                if (limits->inbox_full == STORE_INBOX_REFUSE)
+                        return -ENOSPC;
+                r = find_oldest(db, &oldest_seq, &oldest_size);
+                if (r == 0)
+                        return database_corrupt(db, "less in the inbox than its totals say");
+                if (r == 1)
+                        r = count_waiting(db, oldest_seq, dropped);
+                if (r == 0)
+                        r = incoming_discard(db, oldest_seq);
+                if (r != 0)
+                        return r;
+                n++;
+                bytes += oldest_size;
+        }
+        return 0;
+}
+
 int incoming_keep(Database *db,
                   const Message *message,
                   const StoreLimits *limits,
-                  uint64_t *ret_seq) {
+                  uint64_t *ret_seq,
+                  ClientCounts *dropped) {
         _cleanup_(statement_done) sqlite3_stmt *s = NULL;
         uint64_t size = quota_size(message), seq = db->totals.next_incoming;
         Totals *t = &db->totals;
         int r;
 
-        if (!quota_allows(limits, t->n_incoming, t->incoming_bytes, size))
-                return -ENOSPC;
-        r = database_statement(db, STATEMENT_INCOMING_PUT, &s);
+        r = make_room(db, limits, size, dropped);
+        if (r == 0)
+                r = database_statement(db, STATEMENT_INCOMING_PUT, &s);
         if (r != 0)
                 return r;
         statement_bind(s, 1, seq);
@@ -119,64 +202,60 @@ int incoming_finish(Database *db, uint64_t seq, const char *client) {
         return r != 0 || !was_there ? r : delete_if_done(db, seq);
 }
 
-static int message_of(Database *db, sqlite3_stmt *s, StoreIncoming *ret) {
-        const char *topic = (const char *)sqlite3_column_text(s, 2);
-        const void *payload = sqlite3_column_blob(s, 3);
-        StoreIncoming incoming = {.seq = statement_value(s, 0)};
+/* Returns 1 with the first. */
+static int find_first(Database *db, const char *client, uint64_t *ret_seq) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
         int r;
 
-        if (!topic)
-                return sqlite3_errcode(db->sqlite) == SQLITE_NOMEM
-                                       ? -ENOMEM
-                                       : database_corrupt(db, "a message without a topic");
-        r = message_new(&incoming.message, topic, payload, (size_t)sqlite3_column_bytes(s, 3),
-                        sqlite3_column_int(s, 1));
-        if (r < 0)
+        r = database_statement(db, STATEMENT_WAITING_FIRST, &s);
+        if (r != 0)
                 return r;
-        *ret = incoming;
+        (void)sqlite3_bind_text(s, 1, client, -1, SQLITE_STATIC);
+        r = database_step(db, s);
+        if (r == 1)
+                *ret_seq = statement_value(s, 0);
+        return r;
+}
+
+int incoming_finish_some(Database *db, const char *client, size_t max, size_t *ret_n) {
+        size_t n = 0;
+
+        for (; n < max; n++) {
+                uint64_t seq;
+                int r = find_first(db, client, &seq);
+
+                if (r == 0)
+                        break;
+                if (r == 1)
+                        r = incoming_finish(db, seq, client);
+                if (r != 0)
+                        return r;
+        }
+        *ret_n = n;
         return 0;
 }
 
-void incoming_page_done(IncomingPage *page) {
-        for (size_t i = 0; i < page->n; i++)
-                page->messages[i].message = message_unref(page->messages[i].message);
-        free(page->messages);
-        *page = (IncomingPage){0};
-}
+int incoming_read(Database *db, const char *client, uint64_t after, size_t max, Page *ret) {
+        _cleanup_(page_done) Page page = {0};
+        uint64_t before;
 
-int incoming_read(Database *db, const char *client, uint64_t after, size_t max, IncomingPage *ret) {
-        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
-        _cleanup_(incoming_page_done) IncomingPage page = {0};
-        size_t size = 0, bytes = 0;
-        int r;
+        do {
+                _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+                int r;
 
-        r = database_statement(db, STATEMENT_INCOMING_READ, &s);
-        if (r != 0)
-                return r;
-        (void)sqlite3_bind_text(s, 1, client ? client : NOBODY, -1, SQLITE_STATIC);
-        statement_bind(s, 2, after);
-        statement_bind(s, 3, max);
-        while ((r = database_step(db, s)) == 1) {
-                bytes += (size_t)sqlite3_column_bytes(s, 2) + (size_t)sqlite3_column_bytes(s, 3);
-                if (page.n > 0 && bytes > PAGE_BYTES)
-                        break;
-                if (page.n == size) {
-                        StoreIncoming *messages;
-
-                        size = size == 0 ? 16 : size * 2;
-                        messages = reallocarray(page.messages, size, sizeof(*messages));
-                        if (!messages)
-                                return -ENOMEM;
-                        page.messages = messages;
-                }
-                r = message_of(db, s, &page.messages[page.n]);
+                before = after;
+                r = database_statement(db, STATEMENT_INCOMING_READ, &s);
                 if (r != 0)
                         return r;
-                page.n++;
-        }
-        if (r < 0)
-                return r;
+                (void)sqlite3_bind_text(s, 1, client ? client : NOBODY, -1, SQLITE_STATIC);
+                statement_bind(s, 2, after);
+                statement_bind(s, 3, max);
+                r = page_read(&page, db, s, PAGE_BYTES);
+                if (r != 0)
+                        return r;
+                after = page.last_seq;
+        } while (page.n == 0 && after > before);
         *ret = page;
-        page = (IncomingPage){0};
+        page = (Page){0};
         return 0;
 }

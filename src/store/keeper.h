@@ -14,17 +14,20 @@
 typedef struct Keeper {
         Place place;
         Database *db; /* NULL: must be opened again */
-        StoreLimits limits;
+        Terms terms;
         Totals known; /* of the database that was closed */
 
         int error; /* why the last change failed; 0: it didn't */
         uint64_t retry_at_usec, retry_usec;
         Requests owed; /* lazy ones of changes that failed */
 
-        uint64_t commits, failures;
-        bool untidy;         /* the file may be larger than need be */
-        bool shrinking;      /* has been made smaller, but only in the log */
-        StoreInfo *replaced; /* not yet said */
+        uint64_t stuck_after; /* where the spool can't be read on */
+        unsigned n_stuck;     /* how often that was tried */
+
+        uint64_t commits, failures, n_unreadable, file_bytes;
+        bool untidy;      /* the file may be larger than need be */
+        bool shrinking;   /* has been made smaller, but only in the log */
+        Requests notices; /* what is to be told, before the results */
 } Keeper;
 
 /* @retry_usec: after a failure the disk is left alone for so long. */

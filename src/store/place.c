@@ -20,12 +20,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/fates.h"
 #include "store/spool.h"
 #include "store/subscriptions.h"
 #include "util/clock.h"
 
 #define FILE_NAME "spool.db"
+#define LOG_NAME  FILE_NAME "-wal"
 #define NEW_NAME  FILE_NAME ".new"
+#define NAME_SIZE 64
 #define N_ASIDE   5 /* bad files kept; the last name is used again and again */
 
 #define SEQ_GAP      (UINT64_C(1) << 32)
@@ -157,6 +160,7 @@ static int make(const Place *place, const Subscriptions *subscriptions, StoreInf
         }
         r = database_open(&db, path, place->vfs, DATABASE_CREATE, info->problem);
         if (r == 0) {
+                db->clock = place->clock;
                 r = fill(db, subscriptions);
                 db = database_close(db);
         }
@@ -175,21 +179,25 @@ static int rename_to(const Place *place, const char *from, const char *to) {
         return 0;
 }
 
-/* Both parts get names that SQLite's tools take for a database and its log. */
+/* Names that SQLite's tools take for a database and its log. */
+static void name_aside(const Place *place, char *ret_name, char *ret_wal) {
+        for (int i = 1; i <= N_ASIDE; i++) {
+                (void)snprintf(ret_name, NAME_SIZE, FILE_NAME ".bad-%d", i);
+                (void)snprintf(ret_wal, NAME_SIZE, "%s-wal", ret_name);
+                if (!exists(place, ret_name) && !exists(place, ret_wal))
+                        return;
+        }
+}
+
 static int set_aside(const Place *place, StoreInfo *info) {
-        char name[64], wal[80];
+        char name[NAME_SIZE], wal[NAME_SIZE];
         int r;
 
-        for (int i = 1; i <= N_ASIDE; i++) {
-                (void)snprintf(name, sizeof(name), FILE_NAME ".bad-%d", i);
-                (void)snprintf(wal, sizeof(wal), "%s-wal", name);
-                if (!exists(place, name) && !exists(place, wal))
-                        break;
-        }
+        name_aside(place, name, wal);
         if (unlinkat(place->directory_fd, wal, 0) < 0 && errno != ENOENT)
                 return -errno;
         /* The log first: alone, it would be thrown away. */
-        r = rename_to(place, FILE_NAME "-wal", wal);
+        r = rename_to(place, LOG_NAME, wal);
         if (r == 0)
                 r = rename_to(place, FILE_NAME, name);
         if (r == 0)
@@ -216,13 +224,13 @@ static int start_anew(Place *place, Totals *known, StoreInfo *info) {
         int r;
 
         salvage_read(place, &salvage);
+        start_clock(place, &salvage.mark);
         r = set_aside(place, info);
         if (r == 0)
                 r = make(place, &salvage.subscriptions, info);
         if (r < 0)
                 return r;
         if (salvage.totals_known) {
-                start_clock(place, &salvage.mark);
                 info->lost_known = true;
                 info->lost_spooled = salvage.totals.n_spooled;
                 info->lost_incoming = salvage.totals.n_incoming;
@@ -234,38 +242,57 @@ static int start_anew(Place *place, Totals *known, StoreInfo *info) {
         return 0;
 }
 
-static uint64_t seq_after(uint64_t stored, uint64_t known, uint64_t gap) {
+static uint64_t seq_after(uint64_t last, uint64_t gap) {
         uint64_t wall = clock_wall_msec() * USEC_PER_MSEC;
-        uint64_t next = (stored > known ? stored : known) + gap;
+        uint64_t next = last + gap;
 
         return wall < SEQ_WALL_MAX && wall > next ? wall : next;
 }
 
-/* Writes down where this run's numbers begin. On a full disk the first message does that. */
-static int number(Database *db, const Totals *known) {
-        Totals totals = db->totals;
+static uint64_t larger(uint64_t a, uint64_t b) {
+        return a > b ? a : b;
+}
+
+/* Where the numbers of this run begin, or where they are. */
+static Totals numbered(const Place *place, const Totals *stored, const Totals *known) {
+        Totals totals = *stored;
+
+        totals.next_seq = larger(stored->next_seq, known->next_seq);
+        totals.next_incoming = larger(stored->next_incoming, known->next_incoming);
+        if (!place->numbered) {
+                totals.next_seq = seq_after(totals.next_seq, SEQ_GAP);
+                totals.next_incoming = seq_after(totals.next_incoming, 0);
+        }
+        return totals;
+}
+
+/* Writes it down. On a full disk the first message does that. */
+static int number(const Place *place, Database *db, const Totals *known) {
+        Totals totals = numbered(place, &db->totals, known);
         int r;
 
-        totals.next_seq = seq_after(totals.next_seq, known->next_seq, SEQ_GAP);
-        totals.next_incoming = seq_after(totals.next_incoming, known->next_incoming, 0);
         r = database_checkpoint(db, true);
         if (r == 0)
                 r = database_begin(db);
+        if (r == 0 && db->totals.next_seq < totals.next_seq)
+                r = fates_add_gap(db, db->totals.next_seq, totals.next_seq);
         if (r == 0) {
+                totals.known_seq = db->totals.known_seq;
                 db->totals = totals;
                 r = database_commit(db);
         }
-        if (r == 1)
+        if (r >= 0)
                 return 0;
         database_rollback(db);
         if (r != -ENOSPC)
                 return r;
+        totals.known_seq = totals.next_seq;
         db->totals = db->committed = totals;
         return 0;
 }
 
 static bool is_there(const Place *place) {
-        return exists(place, FILE_NAME) || exists(place, FILE_NAME "-wal");
+        return exists(place, FILE_NAME) || exists(place, LOG_NAME);
 }
 
 static int open_existing(const Place *place, Database **ret, StoreInfo *info) {
@@ -276,6 +303,17 @@ static int open_existing(const Place *place, Database **ret, StoreInfo *info) {
         if (fchmodat(place->directory_fd, FILE_NAME, 0600, 0) < 0 && errno != EPERM)
                 return -errno;
         return database_open(ret, place->path, place->vfs, DATABASE_USE, info->problem);
+}
+
+/* Those that have just been opened; the log was written to. */
+static void remember_files(Place *place) {
+        struct stat st;
+
+        place->database = place->log = (PlaceFile){0};
+        if (fstatat(place->directory_fd, FILE_NAME, &st, 0) == 0)
+                place->database = (PlaceFile){.device = st.st_dev, .inode = st.st_ino};
+        if (fstatat(place->directory_fd, LOG_NAME, &st, 0) == 0)
+                place->log = (PlaceFile){.device = st.st_dev, .inode = st.st_ino};
 }
 
 /* Opens what is there now and good, and says what it holds. */
@@ -290,7 +328,7 @@ static int begin(Place *place, const Totals *known, Database **ret, StoreInfo *i
         assert(db);
         start_clock(place, &db->mark);
         db->clock = place->clock;
-        r = number(db, known);
+        r = number(place, db, known);
         if (r == 0)
                 r = spool_ends(db, &info->first_seq, &info->last_seq);
         if (r != 0)
@@ -301,6 +339,8 @@ static int begin(Place *place, const Totals *known, Database **ret, StoreInfo *i
         info->n_incoming = t->n_incoming;
         info->incoming_bytes = t->incoming_bytes;
         info->next_seq = t->next_seq;
+        place->numbered = true;
+        remember_files(place);
         *ret = TAKE_PTR(db);
         return 0;
 }
@@ -352,13 +392,59 @@ int place_replace(Place *place, Database *take_bad, Database **ret, StoreInfo *r
         return r;
 }
 
-uint64_t place_file_bytes(const Place *place) {
-        static const char *const names[] = {FILE_NAME, FILE_NAME "-wal"};
-        uint64_t bytes = 0;
+/* One that can't be looked at is neither there nor gone. */
+static bool is_gone(const Place *place, const char *name, const PlaceFile *file, uint64_t *bytes) {
         struct stat st;
 
-        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-                if (fstatat(place->directory_fd, names[i], &st, 0) == 0)
-                        bytes += (uint64_t)st.st_size;
-        return bytes;
+        if (fstatat(place->directory_fd, name, &st, 0) < 0)
+                return errno == ENOENT && file->inode != 0;
+        *bytes += (uint64_t)st.st_size;
+        if (file->inode == 0)
+                return false; /* it was somewhere else: the database is a symbolic link */
+        return st.st_dev != file->device || st.st_ino != file->inode;
+}
+
+PlaceState place_look(const Place *place, uint64_t *ret_file_bytes) {
+        uint64_t bytes = 0;
+        bool database_gone = is_gone(place, FILE_NAME, &place->database, &bytes);
+        bool log_gone = is_gone(place, LOG_NAME, &place->log, &bytes);
+
+        *ret_file_bytes = bytes;
+        return database_gone ? PLACE_GONE : log_gone ? PLACE_LOG_GONE : PLACE_FINE;
+}
+
+/* The log of a database that is gone must not be taken for one of the next. */
+static int set_log_aside(const Place *place) {
+        char name[NAME_SIZE], wal[NAME_SIZE];
+        uint64_t ignored = 0;
+
+        if (is_gone(place, LOG_NAME, &place->log, &ignored))
+                return 0;
+        name_aside(place, name, wal);
+        return rename_to(place, LOG_NAME, wal);
+}
+
+int place_abandon(Place *place,
+                  Database *take,
+                  const Totals *known,
+                  Database **ret,
+                  StoreInfo *ret_info) {
+        StoreInfo info = {0};
+        int r;
+
+        database_freeze(take);
+        (void)database_close(take);
+        r = set_log_aside(place);
+        if (r == 0)
+                r = place_open(place, known, ret, &info);
+        if (!info.set_aside) {
+                info.set_aside = info.lost_known = true;
+                info.lost_spooled = known->n_spooled;
+                info.lost_incoming = known->n_incoming;
+        }
+        if (info.problem[0] == '\0')
+                (void)snprintf(info.problem, sizeof(info.problem),
+                               "the file was deleted or replaced");
+        *ret_info = info;
+        return r;
 }

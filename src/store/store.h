@@ -94,9 +94,14 @@ void store_dispatch(Store *store);
 uint64_t store_clock_msec(const Store *store);
 
 /*
- * Called, between answers, when the file turned out damaged or vanished in mid-run and the store
- * has started anew: @info is as from store_open(). What was in the old file is out of reach but for
- * the subscriptions, which were taken over as far as they could be read.
+ * Called, between answers, when the file turned out damaged in mid-run and the store has started
+ * anew: @info is as from store_open(). What was in the old file is out of reach but for the
+ * subscriptions, which were taken over as far as they could be read.
+ *
+ * The same when someone has deleted the file or put another in its place. That is looked for at
+ * every commit, before it counts: nothing is ever acknowledged as stored into a file that was not
+ * in its place any more. While nothing is stored it is not noticed. Then the subscriptions are lost
+ * too, and @info may tell of messages in the file that is there now.
  */
 typedef void (*StoreReplacedFunc)(const StoreInfo *info, void *userdata);
 void store_on_replaced(Store *store, StoreReplacedFunc func, void *userdata);
@@ -146,9 +151,12 @@ _warn_unused_ int store_peek(Store *store,
                              StoreReadFunc func,
                              void *userdata);
 
-/* Called, between answers, for messages that store_read() had to leave out because their rows make
- * no sense; they are given up. */
-typedef void (*StoreUnreadableFunc)(const uint64_t *seqs, size_t n, void *userdata);
+/*
+ * Called, between answers, for messages that could not be read, with the first and the last of
+ * their numbers: a row that makes no sense, which is given up and gone; or rows where the disk has
+ * failed several times, which stay, but are left out until the next start.
+ */
+typedef void (*StoreUnreadableFunc)(uint64_t first_seq, uint64_t last_seq, void *userdata);
 void store_on_unreadable(Store *store, StoreUnreadableFunc func, void *userdata);
 
 /* What has become of a message of the spool. */
@@ -256,7 +264,8 @@ _warn_unused_ int store_forget_absent(Store *store,
 typedef struct StoreCounters {
         uint64_t n_spooled, spooled_bytes, n_incoming, incoming_bytes;
         uint64_t commits, failures;
-        int error; /* 0, or the -errno of the last change when it failed */
+        uint64_t unreadable; /* rows, or stretches of them, since the start */
+        int error;           /* 0, or the -errno of the last change when it failed */
         uint64_t file_bytes;
 } StoreCounters;
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "store/clients.h"
+
 void subscriptions_done(Subscriptions *list) {
         for (size_t i = 0; i < list->n; i++) {
                 free(list->items[i].client);
@@ -23,7 +25,8 @@ int subscriptions_put(Database *db, const char *client, const char *filter, int 
         (void)sqlite3_bind_text(s, 1, client, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 2, filter, -1, SQLITE_STATIC);
         (void)sqlite3_bind_int(s, 3, qos);
-        return database_step(db, s);
+        r = database_step(db, s);
+        return r != 0 ? r : clients_touch(db, client);
 }
 
 int subscriptions_delete(Database *db, const char *client, const char *filter) {
@@ -35,6 +38,16 @@ int subscriptions_delete(Database *db, const char *client, const char *filter) {
                 return r;
         (void)sqlite3_bind_text(s, 1, client, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(s, 2, filter, -1, SQLITE_STATIC);
+        return database_step(db, s);
+}
+
+int subscriptions_clear(Database *db, const char *client) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        int r = database_statement(db, STATEMENT_SUBSCRIPTION_CLEAR, &s);
+
+        if (r != 0)
+                return r;
+        (void)sqlite3_bind_text(s, 1, client, -1, SQLITE_STATIC);
         return database_step(db, s);
 }
 

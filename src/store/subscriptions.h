@@ -23,4 +23,6 @@ void subscriptions_done(Subscriptions *list);
 
 _warn_unused_ int subscriptions_put(Database *db, const char *client, const char *filter, int qos);
 _warn_unused_ int subscriptions_delete(Database *db, const char *client, const char *filter);
+/* All of the client's. */
+_warn_unused_ int subscriptions_clear(Database *db, const char *client);
 _warn_unused_ int subscriptions_read(Database *db, Subscriptions *ret);

@@ -45,6 +45,13 @@ int topics_remove(Database *db, uint64_t hash) {
         return database_step(db, gone);
 }
 
+int topics_clear(Database *db) {
+        _cleanup_(statement_done) sqlite3_stmt *s = NULL;
+        int r = database_statement(db, STATEMENT_TOPIC_CLEAR, &s);
+
+        return r != 0 ? r : database_step(db, s);
+}
+
 int topics_last(Database *db, uint64_t hash, uint64_t *ret_seq) {
         _cleanup_(statement_done) sqlite3_stmt *s = NULL;
         int r;

@@ -14,8 +14,10 @@
 /* A message has come, or gone. */
 _warn_unused_ int topics_add(Database *db, uint64_t hash, uint64_t seq);
 _warn_unused_ int topics_remove(Database *db, uint64_t hash);
+/* All have gone. */
+_warn_unused_ int topics_clear(Database *db);
 
-/* Where the last message of the topic was put, if it is still there; 0: there is none. */
+/* The last message of the topic, even if it is gone meanwhile; 0: there is none. */
 _warn_unused_ int topics_last(Database *db, uint64_t hash, uint64_t *ret_seq);
 
 typedef struct TopicList {

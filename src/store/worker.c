@@ -100,17 +100,7 @@ static void push_answer(Worker *w, Request *take) {
                 (void)eventfd_write(w->fd, 1); /* cannot overflow: it is read before it is 2 */
 }
 
-/* The database is a new one: that is said before anything that is true of the new one only. */
-static void announce(Worker *w) {
-        Request *news = NULL;
-
-        if (!w->keeper.replaced || request_new(&news, REQUEST_REPLACED) < 0)
-                return;
-        news->info = TAKE_PTR(w->keeper.replaced);
-        push_answer(w, news);
-}
-
-static void count(Worker *w, uint64_t file_bytes) {
+static void count(Worker *w) {
         const Database *db = w->keeper.db;
         const Totals *t = db ? &db->committed : &w->keeper.known;
 
@@ -122,27 +112,52 @@ static void count(Worker *w, uint64_t file_bytes) {
                         .commits = w->keeper.commits,
                         .failures = w->keeper.failures,
                         .error = w->keeper.error,
-                        .file_bytes = file_bytes,
+                        .unreadable = w->keeper.n_unreadable,
+                        .file_bytes = w->keeper.file_bytes,
         };
+}
+
+static void enqueue(Worker *w, Request *take) {
+        bool lazy = request_is_lazy(take);
+
+        take->queued_usec = clock_now_usec();
+        requests_append(&w->queue, take);
+        w->n_urgent += !lazy;
+        /* A lazy one matters only if the thread has no alarm set yet, or if they are too many. */
+        if (!lazy || w->queue.n == 1 || w->queue.n == BATCH_MAX)
+                (void)pthread_cond_signal(&w->work);
+}
+
+/* What is not done yet goes to the end of the queue, unless there is an end. */
+static bool put_back(Worker *w, Request *q) {
+        if (q->kind != REQUEST_FORGET || q->r != 0 || !q->forgetting.more)
+                return false;
+        if (w->stop) {
+                q->r = -ECANCELED;
+                return false;
+        }
+        enqueue(w, q);
+        return true;
 }
 
 static void publish(Worker *w, Requests *batch) {
         bool anyone_waits = false;
         Requests done = {0};
         Request *q;
-        uint64_t file_bytes = place_file_bytes(&w->keeper.place);
 
         (void)pthread_mutex_lock(&w->lock);
-        announce(w);
+        /* That the database is a new one is said before anything that is true of that one only. */
+        while ((q = requests_take_first(&w->keeper.notices)))
+                push_answer(w, q);
         while ((q = requests_take_first(batch))) {
                 if (q->waited)
                         q->finished = anyone_waits = true;
                 else if (request_is_lazy(q))
                         requests_append(&done, q);
-                else
+                else if (!put_back(w, q))
                         push_answer(w, q);
         }
-        count(w, file_bytes);
+        count(w);
         if (anyone_waits)
                 (void)pthread_cond_broadcast(&w->finished);
         (void)pthread_mutex_unlock(&w->lock);
@@ -230,7 +245,7 @@ int worker_new(Worker **ret, Keeper *keeper) {
                 return -errno;
 
         w->keeper = *keeper;
-        count(w, place_file_bytes(&keeper->place));
+        count(w);
         r = start_thread(w);
         if (r < 0)
                 return r;
@@ -262,17 +277,6 @@ Worker *worker_free(Worker *w) {
         closep(&w->fd);
         free(w);
         return NULL;
-}
-
-static void enqueue(Worker *w, Request *take) {
-        bool lazy = request_is_lazy(take);
-
-        take->queued_usec = clock_now_usec();
-        requests_append(&w->queue, take);
-        w->n_urgent += !lazy;
-        /* A lazy one matters only if the thread has no alarm set yet, or if they are too many. */
-        if (!lazy || w->queue.n == 1 || w->queue.n == BATCH_MAX)
-                (void)pthread_cond_signal(&w->work);
 }
 
 int worker_push(Worker *w, Request *take) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Durable puts a second with 1, 8 and 512 outstanding, beside the fsyncs that the same directory
- * gives: the program's argument, else $TMPDIR, else /tmp.
+ * gives (the program's argument, else $TMPDIR, else /tmp); the same on a thousand topics; how large
+ * the file gets, and how fast it is read and emptied.
  */
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "bench.h"
 #include "util/clock.h"
@@ -12,6 +14,15 @@
 
 static double per_second(uint64_t n, uint64_t began) {
         return (double)n * 1e6 / (double)(clock_now_usec() - began);
+}
+
+/* Of both threads; steady where other programs make everything else slow. */
+static double cpu_usec(void) {
+        struct rusage usage;
+
+        CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+        return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
 /* Appends of one page, each synced: what a log can do at best. */
@@ -27,29 +38,62 @@ static void measure_fsync(const Bench *b) {
                 CHECK(fdatasync(fd) == 0);
                 n++;
         }
-        (void)printf("%-28s %9.0f/s\n", "fdatasync of 4 KiB", per_second(n, began));
+        (void)printf("%-30s %9.0f/s\n", "fdatasync of 4 KiB", per_second(n, began));
         CHECK(close(fd) == 0);
 }
 
-static void measure_puts(Bench *b, size_t n_outstanding) {
+static void queue_one(Bench *b, uint64_t seq, size_t n_topics) {
+        char topic[64];
+
+        (void)snprintf(topic, sizeof(topic), "/a1X2bEnP82z/gateway1/user/telemetry/t%03zu",
+                       (size_t)(seq * 7919) % n_topics);
+        bench_queue(b, seq, topic, 100);
+}
+
+static void measure_puts(Bench *b, size_t n_outstanding, size_t n_topics) {
         uint64_t began = clock_now_usec(), seq = b->info.next_seq, commits;
+        double cpu = cpu_usec();
         size_t done = b->n_done, n_queued = 0;
         char name[64];
 
         commits = bench_counters(b).commits;
         while (clock_now_usec() - began < DURATION_USEC) {
                 while (n_queued - (b->n_done - done) < n_outstanding) {
-                        bench_queue(b, seq++, "telemetry/t1", 100);
+                        queue_one(b, seq++, n_topics);
                         n_queued++;
                 }
                 bench_wait(b, &b->n_done, b->n_done + 1);
                 CHECK_INT(b->r, 0);
         }
         bench_wait(b, &b->n_done, done + n_queued);
-        (void)snprintf(name, sizeof(name), "puts, %zu outstanding", n_outstanding);
-        (void)printf("%-28s %9.0f/s %9.0f commits/s\n", name, per_second(n_queued, began),
-                     per_second(bench_counters(b).commits - commits, began));
+        (void)snprintf(name, sizeof(name), "puts, %zu outstanding%s", n_outstanding,
+                       n_topics > 1 ? ", topics" : "");
+        (void)printf("%-30s %9.0f/s %9.0f commits/s %6.1f us of CPU each\n", name,
+                     per_second(n_queued, began),
+                     per_second(bench_counters(b).commits - commits, began),
+                     (cpu_usec() - cpu) / (double)n_queued);
         b->info.next_seq = seq;
+}
+
+static void measure_drain(Bench *b) {
+        uint64_t began, after = 0, n = bench_counters(b).n_spooled;
+        double cpu;
+
+        bench_reopen(b);
+        (void)printf("%-30s %9.1f\n", "bytes a message",
+                     (double)bench_counters(b).file_bytes / (double)n);
+        began = clock_now_usec();
+        cpu = cpu_usec();
+        do {
+                bench_read(b, after, 256);
+                CHECK_INT(b->page_r, 0);
+                if (b->n > 0)
+                        after = b->seqs[b->n - 1];
+                CHECK_INT(store_delete(b->store, b->seqs, b->n), 0);
+        } while (b->n > 0);
+        CHECK_INT(bench_counters(b).n_spooled, 0);
+        (void)printf("%-30s %9.0f/s %29.1f us of CPU each\n", "read and deleted",
+                     per_second(n, began), (cpu_usec() - cpu) / (double)n);
 }
 
 int main(int argc, char **argv) {
@@ -60,10 +104,12 @@ int main(int argc, char **argv) {
         bench_init(&b);
         bench_open(&b);
         measure_fsync(&b);
-        measure_puts(&b, 1);
-        measure_puts(&b, 8);
-        measure_puts(&b, 512);
+        measure_puts(&b, 1, 1);
+        measure_puts(&b, 8, 1);
+        measure_puts(&b, 512, 1);
+        measure_puts(&b, 512, 1000);
         measure_fsync(&b);
+        measure_drain(&b);
         bench_done(&b);
         return 0;
 }
