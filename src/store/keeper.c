@@ -459,4 +459,5 @@ void keeper_tidy(Keeper *k) {
         k->shrinking = r == 1;
         k->untidy = look_after(k, r) && r == 1;
         keeper_checkpoint(k);
+        (void)place_look(&k->place, &k->file_bytes);
 }
