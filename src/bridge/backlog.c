@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "bridge/backlog.h"
-
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "bridge/backlog-internal.h"
 #include "bridge/store-log.h"
 #include "util/log.h"
 
@@ -15,79 +14,25 @@
  * their numbers must not be those of messages that are found in it. */
 #define SEQ_WITHOUT_STORE (UINT64_C(1) << 63)
 
-/* How long to let a disk alone that could not be read. */
-#define READ_AGAIN_USEC (10 * USEC_PER_SEC)
-
-static const char stopping[] =
-                "the daemon is stopping; the message is stored and will be delivered";
-
-/* A message on its way to the disk. */
-typedef struct Put {
-        Backlog *backlog;
-        Lane *lane;     /* NULL: it is for the disk only */
-        Rising *rising; /* of the lane; NULL: finished meanwhile */
-        uint64_t seq;
-        size_t bytes;
-        Receipt receipt; /* of what is on disk only */
-} Put;
-
-/* A program that waits for the delivery of a message that is on disk only. */
-typedef struct Waiter {
-        struct Waiter *next;
-        uint64_t seq;
-        Receipt receipt;
-} Waiter;
-
-struct Backlog {
-        Store *store;
-        BacklogHandler handler;
-        uint64_t next_seq;
-        uint64_t read_seq; /* everything up to here has been in the lane */
-        bool follows, reading;
-        size_t n_puts, n_puts_disk_only, bytes;
-        Waiter *first_waiter, *last_waiter; /* in order of seq */
-        bool failing;                       /* the last write failed; said once */
-        bool dead;                          /* freed, but the store will still call */
-        uint64_t read_again_usec;           /* not before that, after a failure */
-        uint64_t refused;                   /* not taken by the disk */
-};
-
-int backlog_new(Backlog **ret, const BacklogHandler *handler) {
+int backlog_new(Backlog **ret, Lane *live, const BacklogHandler *handler) {
         Backlog *backlog = calloc(1, sizeof(*backlog));
 
         if (!backlog)
                 return -ENOMEM;
+        backlog->live = live;
         backlog->handler = *handler;
         backlog->next_seq = SEQ_WITHOUT_STORE;
+        waiters_init(&backlog->waiters);
         *ret = backlog;
         return 0;
 }
 
-static void fail_waiters(Backlog *backlog, LocalError code, const char *text) {
-        while (backlog->first_waiter) {
-                Receipt receipt = backlog_claim(backlog, backlog->first_waiter->seq);
-
-                receipt_fail(&receipt, code, text);
-        }
-}
-
-/* When the file was damaged in mid-run, the store has begun a new one without what was in it. */
-static void on_replaced(const StoreInfo *info, void *userdata) {
-        Backlog *backlog = userdata;
-
-        log_store_set_aside(info);
-        if (info->next_seq > backlog->next_seq)
-                backlog->next_seq = info->next_seq;
-        fail_waiters(backlog, LOCAL_ERROR_INTERNAL,
-                     "the message was stored, but the store turned out damaged: it may be lost");
-        backlog->handler.replaced(backlog->handler.userdata);
-}
-
-void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info) {
-        backlog->store = store;
-        backlog->next_seq = info->next_seq;
-        backlog->follows = info->n_spooled > 0;
-        store_on_replaced(store, on_replaced, backlog);
+bool backlog_called(Backlog *backlog) {
+        backlog->n_calls--;
+        if (!backlog->dead || backlog->n_calls > 0)
+                return false;
+        free(backlog);
+        return true;
 }
 
 bool backlog_has_store(const Backlog *backlog) {
@@ -100,276 +45,306 @@ const char *backlog_store_state(const Backlog *backlog) {
         return backlog->failing ? "failing" : "good";
 }
 
-bool backlog_follows(const Backlog *backlog) {
-        return backlog->follows;
-}
-
-uint64_t backlog_clock_msec(const Backlog *backlog) {
-        return backlog->store ? store_clock_msec(backlog->store) : 0;
-}
-
 uint64_t backlog_next_seq(Backlog *backlog) {
         return backlog->next_seq++;
 }
 
-/* Waiters */
+Lane *backlog_lane(Backlog *backlog) {
+        return &backlog->old;
+}
 
-static void add_waiter(Backlog *backlog, uint64_t seq, Receipt *take_receipt) {
-        Waiter *waiter = calloc(1, sizeof(*waiter));
+static Rising *find(const Backlog *backlog, uint64_t seq) {
+        Rising *rising = lane_find(backlog->live, seq);
 
-        if (!waiter) {
-                receipt_fail(take_receipt, LOCAL_ERROR_INTERNAL,
-                             "the message is stored and will be delivered, but there is no memory "
-                             "to tell when");
-                return;
+        return rising ? rising : lane_find(&backlog->old, seq);
+}
+
+/* What the store says by itself */
+
+static bool is_in_memory(void *userdata, uint64_t seq) {
+        return find(userdata, seq) != NULL;
+}
+
+/* When the file was damaged in mid-run, the store has begun a new one without what was in it. What
+ * memory still has goes there. */
+static void on_replaced(const StoreInfo *info, void *userdata) {
+        Backlog *backlog = userdata;
+
+        log_store_set_aside(info);
+        if (info->next_seq > backlog->next_seq)
+                backlog->next_seq = info->next_seq;
+        waiters_fail_others(&backlog->waiters, is_in_memory, backlog, LOCAL_ERROR_INTERNAL,
+                            "the message was stored, but the store turned out damaged: it may be "
+                            "lost");
+        lane_forget_stored(backlog->live);
+        lane_forget_stored(&backlog->old);
+        backlog_store_live(backlog, USEC_INFINITY);
+        /* If the reading that found the damage fails, this is not the new file's fault. */
+        backlog->replaced = backlog->reading;
+        backlog->read_again_usec = 0;
+}
+
+static void on_dropped(uint32_t route, const uint64_t *seqs, size_t n, void *userdata) {
+        Backlog *backlog = userdata;
+        size_t lost = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                Rising *rising = lane_find(backlog->live, seqs[i]);
+
+                if (rising && rising->storage == RISING_STORED) {
+                        lane_unstored(backlog->live, rising);
+                        continue;
+                }
+                waiters_fail(&backlog->waiters, seqs[i], LOCAL_ERROR_FULL,
+                             "the store was full, and the message has given way to newer ones, as "
+                             "its route says");
+                lost++;
         }
-        *waiter = (Waiter){.seq = seq, .receipt = receipt_take(take_receipt)};
-        if (backlog->last_waiter)
-                backlog->last_waiter->next = waiter;
-        else
-                backlog->first_waiter = waiter;
-        backlog->last_waiter = waiter;
+        if (lost > 0)
+                backlog->handler.dropped(backlog->handler.userdata, route, lost);
 }
 
-Receipt backlog_claim(Backlog *backlog, uint64_t seq) {
-        Waiter *waiter = backlog->first_waiter;
-        Receipt receipt;
+static void on_unreadable(const uint64_t *seqs, size_t n, void *userdata) {
+        Backlog *backlog = userdata;
 
-        /* Messages are read in the order in which they were written, so it is the first or none. */
-        if (!waiter || waiter->seq != seq)
-                return (Receipt){0};
-        receipt = receipt_take(&waiter->receipt);
-        backlog->first_waiter = waiter->next;
-        if (!waiter->next)
-                backlog->last_waiter = NULL;
-        free(waiter);
-        return receipt;
+        for (size_t i = 0; i < n; i++)
+                waiters_fail(&backlog->waiters, seqs[i], LOCAL_ERROR_INTERNAL,
+                             "the message was stored, but it turned out damaged: it is lost");
 }
 
-/* Writing */
-
-void backlog_refuse(Backlog *backlog, Receipt *receipt, int r) {
-        backlog->refused++;
-        if (r == -ENOSPC)
-                receipt_fail(receipt, LOCAL_ERROR_FULL,
-                             "the store is full; try again when some of it has been delivered");
-        else if (r == -ENOBUFS)
-                receipt_fail(receipt, LOCAL_ERROR_FULL,
-                             "more waits for the disk than it can write; try again later");
-        else if (r == -ENOMEM)
-                receipt_fail(receipt, LOCAL_ERROR_INTERNAL, "out of memory");
-        else
-                receipt_fail(receipt, LOCAL_ERROR_INTERNAL,
-                             "the message can't be stored; see the daemon's log");
-}
-
-static void say_failure(Backlog *backlog, int r) {
-        char words[96];
-
-        if (r == 0) {
-                if (backlog->failing)
-                        log_info("Messages can be stored again");
-                backlog->failing = false;
+void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info) {
+        backlog->store = store;
+        backlog->next_seq = info->next_seq;
+        store_on_replaced(store, on_replaced, backlog);
+        store_on_dropped(store, on_dropped, backlog);
+        store_on_unreadable(store, on_unreadable, backlog);
+        if (info->n_spooled == 0)
                 return;
-        }
-        if (!backlog->failing)
-                log_event(LOG_EVENT_STORE_UNUSABLE, NULL, 0,
-                          "Cannot store messages: %s. Those that nobody has acknowledged yet are "
-                          "refused until this is over. Check the disk's room and health",
-                          strerror_r(-r, words, sizeof(words)));
-        backlog->failing = true;
+        backlog->follows = true;
+        backlog_learn_topics(backlog, info->last_seq);
 }
 
-/* The store calls back for every request, also after the backlog's end. */
-static void free_if_unused(Backlog *backlog) {
-        if (backlog->dead && backlog->n_puts == 0 && !backlog->reading)
-                free(backlog);
-}
+/* To the disk */
 
-static void on_lane_done(Backlog *backlog, const Put *put, int r) {
-        Rising *rising = put->rising;
-
-        rising->put = NULL;
-        if (r < 0) {
-                rising->storage = RISING_UNSTORABLE;
-                backlog->handler.unstorable(backlog->handler.userdata, rising, r);
-                return;
-        }
-        lane_stored(put->lane, rising);
-        receipt_progress(&rising->receipt, LOCAL_ACK_STORED, 1);
-}
-
-static void on_disk_only_done(Backlog *backlog, Put *put, int r) {
-        backlog->n_puts_disk_only--;
-        if (r < 0) {
-                backlog_refuse(backlog, &put->receipt, r);
-                return;
-        }
-        receipt_progress(&put->receipt, LOCAL_ACK_STORED, 1);
-        if (put->receipt.session && !backlog->dead)
-                add_waiter(backlog, put->seq, &put->receipt);
-        else
-                receipt_fail(&put->receipt, LOCAL_ERROR_OFFLINE, stopping);
-}
-
-static void on_put_done(int r, void *userdata) {
-        Put *put = userdata;
-        Backlog *backlog = put->backlog;
-
-        backlog->n_puts--;
-        backlog->bytes -= put->bytes;
-        say_failure(backlog, r);
-        if (!put->lane)
-                on_disk_only_done(backlog, put, r);
-        else if (put->rising)
-                on_lane_done(backlog, put, r);
-        free(put);
-        free_if_unused(backlog);
-}
-
-static int start_put(Backlog *backlog, Put *put, Message *message, uint64_t expires_msec) {
-        const StoreRecord record = {.seq = put->seq,
-                                    .message = message,
-                                    .expires_msec = expires_msec,
-                                    .accepted_wall_msec = clock_wall_msec()};
-        int r;
-
-        put->backlog = backlog;
-        put->bytes = message_footprint(message);
-        r = store_put(backlog->store, &record, on_put_done, put);
-        if (r < 0)
-                return r;
-        backlog->n_puts++;
-        backlog->bytes += put->bytes;
-        return 0;
-}
-
-/* The store's time for a monotonic one. */
-static uint64_t to_store_msec(const Backlog *backlog, uint64_t usec) {
-        uint64_t now = clock_now_usec();
-
-        if (usec == USEC_INFINITY)
-                return 0;
-        return backlog_clock_msec(backlog) + (usec > now ? usec - now : 0) / USEC_PER_MSEC;
-}
-
-void backlog_store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
+static void store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
         Rising *rising;
 
+        /* What fails for want of memory stays there, and nobody is told more than that. */
+        while ((rising = lane_next_unstored(lane, before_usec)))
+                if (backlog_put_copy(backlog, lane, rising) < 0)
+                        return;
+}
+
+void backlog_store_live(Backlog *backlog, uint64_t before_usec) {
         if (!backlog->store)
                 return;
-        while ((rising = lane_next_unstored(lane, before_usec))) {
-                Put *put = calloc(1, sizeof(*put));
+        store_lane(backlog, &backlog->old, before_usec);
+        store_lane(backlog, backlog->live, before_usec);
+}
 
-                if (!put)
-                        return; /* it stays in memory, and nobody is told more than that */
-                *put = (Put){.lane = lane, .rising = rising, .seq = rising->token};
-                if (start_put(backlog, put, rising->message,
-                              to_store_msec(backlog, rising->expires_usec)) < 0) {
-                        free(put);
-                        return;
+void backlog_add(Backlog *backlog, Rising *take_rising) {
+        backlog_note_old(backlog, take_rising->token, message_topic(take_rising->message));
+        backlog_put_only(backlog, take_rising);
+}
+
+/* The first of a lane that can be stored. */
+static const Rising *first_numbered(const Lane *lane) {
+        const Rising *rising = lane->first;
+
+        while (rising && rising->storage == RISING_UNNUMBERED)
+                rising = rising->next;
+        return rising;
+}
+
+static void leave_lane_to_disk(Backlog *backlog, Lane *lane) {
+        Lane taken = *lane;
+        Rising *rising;
+
+        *lane = (Lane){0};
+        while ((rising = lane_take_first(&taken))) {
+                if (rising->storage == RISING_UNNUMBERED) {
+                        lane_append(lane, rising);
+                        continue;
                 }
-                rising->put = put;
-                rising->storage = RISING_WRITING;
+                topic_table_add(&backlog->topics, store_topic_hash(message_topic(rising->message)),
+                                rising->token, backlog_oldest(backlog));
+                backlog_leave_to_disk(backlog, rising);
         }
 }
 
-void backlog_add(Backlog *backlog, Message *message, Receipt *take_receipt, uint64_t expires_msec) {
-        Put *put = calloc(1, sizeof(*put));
-        int r = -ENOMEM;
+void backlog_on_offline(Backlog *backlog) {
+        const Rising *old = first_numbered(&backlog->old), *live = first_numbered(backlog->live);
 
-        if (put) {
-                put->seq = backlog_next_seq(backlog);
-                r = start_put(backlog, put, message, expires_msec);
-        }
-        if (r < 0) {
-                free(put);
-                backlog_refuse(backlog, take_receipt, r);
+        if (!backlog->store || (!old && !live)) {
+                lane_reset(backlog->live);
                 return;
         }
-        put->receipt = receipt_take(take_receipt);
-        backlog->n_puts_disk_only++;
-        /* What came before is in the lane, though it may have a row on the disk too. */
-        if (!backlog->follows)
-                backlog->read_seq = put->seq - 1;
-        backlog->follows = true;
+        backlog_read_again_from(backlog, !live || (old && old->token < live->token) ? old->token
+                                                                                    : live->token);
+        leave_lane_to_disk(backlog, &backlog->old);
+        leave_lane_to_disk(backlog, backlog->live);
 }
 
-void backlog_forget(Backlog *backlog, Rising *rising) {
-        (void)backlog;
-        rising->put->rising = NULL;
-        rising->put = NULL;
+/* Fates */
+
+static bool has_row(const Rising *rising) {
+        return rising->storage == RISING_STORED || rising->storage == RISING_WRITING;
 }
 
 void backlog_finish(Backlog *backlog, Rising *rising) {
-        if (rising->put)
-                rising->put->rising = NULL;
+        waiters_progress(&backlog->waiters, rising->token, LOCAL_ACK_DELIVERED);
+        backlog_detach(rising);
         /* The deletion is queued behind the writing. If it fails, the message is sent twice. */
-        if (rising->storage == RISING_STORED || rising->storage == RISING_WRITING)
+        if (has_row(rising)) {
+                backlog_note_gone(backlog, rising->token);
                 if (store_delete(backlog->store, &rising->token, 1) < 0)
                         log_warning("A delivered message stays in the store: out of memory");
+        }
+        rising_free(rising);
 }
 
-/* Reading */
+static const char ttl_ended[] = "its ttl ended before it could be sent";
 
-static void on_read(int r, StoreRecord *records, size_t n, void *userdata) {
-        Backlog *backlog = userdata;
-
-        backlog->reading = false;
-        if (backlog->dead) {
-                for (size_t i = 0; r == 0 && i < n; i++)
-                        message_unref(records[i].message);
-                free_if_unused(backlog);
-                return;
-        }
-        if (r < 0) {
-                (void)log_error_errno(r, "Cannot read stored messages; trying again");
-                backlog->read_again_usec = clock_now_usec() + READ_AGAIN_USEC;
-                return;
-        }
-        if (n == 0) {
-                /* What is still being written has a higher number and is read the next time. */
-                backlog->follows = backlog->n_puts_disk_only > 0;
-                return;
-        }
-        backlog->read_seq = records[n - 1].seq;
-        backlog->handler.loaded(backlog->handler.userdata, records, n);
+static void give_up(Backlog *backlog, uint64_t seq) {
+        backlog_note_gone(backlog, seq);
+        /* If this fails, it is found expired again when it is read. */
+        if (store_give_up(backlog->store, &seq, 1, STORE_FATE_EXPIRED) < 0)
+                log_warning("An expired message stays in the store: out of memory");
 }
 
-void backlog_load(Backlog *backlog, size_t max, size_t max_bytes, uint64_t now_usec) {
-        if (!backlog->follows || backlog->reading || now_usec < backlog->read_again_usec)
-                return;
-        /* Without memory for it, the next turn tries again. */
-        backlog->reading = store_read(backlog->store, backlog->read_seq, max, max_bytes, on_read,
-                                      backlog) == 0;
+void backlog_expire(Backlog *backlog, Rising *rising) {
+        receipt_fail(&rising->receipt, LOCAL_ERROR_EXPIRED, ttl_ended);
+        waiters_fail(&backlog->waiters, rising->token, LOCAL_ERROR_EXPIRED, ttl_ended);
+        backlog_detach(rising);
+        if (has_row(rising))
+                give_up(backlog, rising->token);
+        rising_free(rising);
 }
 
-uint64_t backlog_deadline_usec(const Backlog *backlog) {
-        return backlog->follows && !backlog->reading ? backlog->read_again_usec : USEC_INFINITY;
+size_t backlog_expire_waiting(Backlog *backlog, uint64_t now_usec) {
+        size_t n = 0;
+        uint64_t seq;
+
+        while (waiters_next_expired(&backlog->waiters, now_usec, &seq)) {
+                if (find(backlog, seq))
+                        continue; /* the lane looks after it */
+                give_up(backlog, seq);
+                waiters_fail(&backlog->waiters, seq, LOCAL_ERROR_EXPIRED, ttl_ended);
+                n++;
+        }
+        return n;
+}
+
+uint64_t backlog_expiry_usec(const Backlog *backlog) {
+        return backlog->waiters.expiry_usec;
+}
+
+/* Questions */
+
+typedef struct Question {
+        Backlog *backlog;
+        uint64_t seq;
+} Question;
+
+static void answer(Backlog *backlog, uint64_t seq, StoreFate fate) {
+        Waiters *waiters = &backlog->waiters;
+
+        switch (fate) {
+        case STORE_FATE_WAITING:
+                waiters_progress(waiters, seq, LOCAL_ACK_STORED);
+                break;
+        case STORE_FATE_DELIVERED:
+                waiters_progress(waiters, seq, LOCAL_ACK_DELIVERED);
+                break;
+        case STORE_FATE_EXPIRED:
+                waiters_fail(waiters, seq, LOCAL_ERROR_EXPIRED, ttl_ended);
+                break;
+        case STORE_FATE_DROPPED:
+                waiters_fail(waiters, seq, LOCAL_ERROR_FULL,
+                             "the message was dropped: by an administrator, or because the store "
+                             "was full and its route says so");
+                break;
+        case STORE_FATE_UNKNOWN:
+        default:
+                waiters_fail(waiters, seq, LOCAL_ERROR_BAD_REQUEST,
+                             "there is no such receipt, or it is too old to know what became of "
+                             "the message");
+        }
+}
+
+static void on_fate(int r, StoreFate fate, void *userdata) {
+        Question *question = userdata;
+        Backlog *backlog = question->backlog;
+        uint64_t seq = question->seq;
+
+        free(question);
+        if (r < 0 && !backlog->dead)
+                waiters_fail(&backlog->waiters, seq, LOCAL_ERROR_INTERNAL,
+                             "the store can't be read; see the daemon's log");
+        else if (!backlog->dead)
+                answer(backlog, seq, fate);
+        (void)backlog_called(backlog);
+}
+
+static int ask_store(Backlog *backlog, uint64_t seq) {
+        _cleanup_(freep) Question *question = calloc(1, sizeof(*question));
+        int r;
+
+        if (!question)
+                return -ENOMEM;
+        *question = (Question){.backlog = backlog, .seq = seq};
+        r = store_ask(backlog->store, seq, on_fate, question);
+        if (r < 0)
+                return r;
+        (void)TAKE_PTR(question);
+        backlog->n_calls++;
+        return 0;
+}
+
+void backlog_ask(Backlog *backlog, Receipt *take_receipt) {
+        uint64_t seq = take_receipt->seq;
+        const Rising *rising = find(backlog, seq);
+
+        if (!backlog->store || (!rising && ask_store(backlog, seq) < 0)) {
+                receipt_fail(take_receipt, LOCAL_ERROR_INTERNAL,
+                             "the store can't be asked now; see the daemon's log");
+                return;
+        }
+        /* First of all it waits: the message may be delivered before the store has answered. */
+        waiters_add(&backlog->waiters, take_receipt, USEC_INFINITY);
+        if (rising && rising->storage == RISING_STORED)
+                waiters_progress(&backlog->waiters, seq, LOCAL_ACK_STORED);
+}
+
+void backlog_forget(Backlog *backlog, const LocalSession *session) {
+        waiters_forget(&backlog->waiters, session);
 }
 
 /* Numbers and the end */
 
-uint64_t backlog_size(const Backlog *backlog, const Lane *lane) {
-        StoreCounters counters;
-
-        if (!backlog->store)
-                return 0;
-        store_counters(backlog->store, &counters);
-        return counters.n_spooled > lane->n_stored ? counters.n_spooled - lane->n_stored : 0;
-}
-
 size_t backlog_bytes(const Backlog *backlog) {
-        return backlog->bytes;
+        return backlog->old.bytes + backlog->bytes;
 }
 
-uint64_t backlog_refused(const Backlog *backlog) {
-        return backlog->refused;
+void backlog_counters(const Backlog *backlog, BacklogCounters *ret) {
+        const Lane *old = &backlog->old, *live = backlog->live;
+        uint64_t in_lanes = old->n_stored + live->n_stored;
+        StoreCounters counters = {0};
+
+        if (backlog->store)
+                store_counters(backlog->store, &counters);
+        *ret = (BacklogCounters){
+                        .n_on_disk = counters.n_spooled > in_lanes ? counters.n_spooled - in_lanes
+                                                                   : 0,
+                        .bytes = counters.spooled_bytes,
+                        .refused = backlog->refused,
+        };
 }
 
 void backlog_wait(Backlog *backlog) {
         uint64_t end = clock_now_usec() + END_USEC, now;
 
+        backlog_store_live(backlog, USEC_INFINITY);
         while (backlog->n_puts > 0 && (now = clock_now_usec()) < end) {
                 struct pollfd pfd = {.fd = store_fd(backlog->store), .events = POLLIN};
 
@@ -380,12 +355,24 @@ void backlog_wait(Backlog *backlog) {
 }
 
 Backlog *backlog_free(Backlog *backlog) {
+        Rising *rising;
+
         if (!backlog)
                 return NULL;
-        fail_waiters(backlog, LOCAL_ERROR_OFFLINE, stopping);
-        if (backlog->store)
+        while ((rising = lane_take_first(&backlog->old))) {
+                backlog_detach(rising);
+                rising_free(rising);
+        }
+        waiters_fail_others(&backlog->waiters, NULL, NULL, LOCAL_ERROR_OFFLINE, BACKLOG_STOPPING);
+        if (backlog->store) {
                 store_on_replaced(backlog->store, NULL, NULL);
+                store_on_dropped(backlog->store, NULL, NULL);
+                store_on_unreadable(backlog->store, NULL, NULL);
+        }
+        topic_table_done(&backlog->topics);
+        free(TAKE_PTR(backlog->gone));
         backlog->dead = true;
-        free_if_unused(backlog);
+        backlog->n_calls++;
+        (void)backlog_called(backlog);
         return NULL;
 }

@@ -43,7 +43,7 @@ void bridge_status(const Bridge *bridge, StatusSource *ret) {
                         .root_days = INT_MIN,
         };
         link_status(bridge->link, &ret->link);
-        uplink_counters(bridge->uplink, &ret->uplink);
+        uplink_counters(bridge->uplink, ret->now_usec, &ret->uplink);
         downlink_counters(bridge->downlink, &ret->downlink);
         local_server_counters(bridge->server, &ret->local);
 }
@@ -210,11 +210,11 @@ static void on_receipt(void *userdata,
                        const LocalId *id,
                        uint64_t receipt,
                        LocalWait wait) {
-        (void)userdata;
-        (void)receipt;
-        (void)wait;
-        local_session_error(session, id, LOCAL_ERROR_UNSUPPORTED, NULL,
-                            "receipts can't be asked for in this version");
+        Bridge *bridge = userdata;
+        Client *client = need_client(bridge, session, id);
+
+        if (client)
+                uplink_ask(bridge->uplink, client, id, receipt, wait);
 }
 
 static void on_spool(void *userdata, LocalSession *session, const LocalSpool *request) {
@@ -231,6 +231,7 @@ static void on_closed(void *userdata, LocalSession *session) {
                 return;
         downlink_forget(bridge->downlink, client);
         client_remove(&bridge->clients, client);
+        uplink_forget(bridge->uplink, session);
 }
 
 static const LocalHandler local_handler = {
@@ -430,6 +431,7 @@ Link *bridge_link(Bridge *bridge) {
 }
 
 void bridge_start(Bridge *bridge) {
+        uplink_hold_back(bridge->uplink, clock_now_usec());
         link_start(bridge->link, clock_now_usec());
         /* An attempt that could not even start leaves only the timer to turn the loop again. */
         (void)go_on(bridge);

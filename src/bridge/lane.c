@@ -1,6 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/lane.h"
 
+#include <stdlib.h>
+
+Rising *rising_free(Rising *rising) {
+        if (!rising)
+                return NULL;
+        message_unref(rising->message);
+        free(rising);
+        return NULL;
+}
+
+size_t rising_footprint(const Rising *rising) {
+        return sizeof(*rising) + message_footprint(rising->message);
+}
+
+static void count_in(Lane *lane, const Rising *rising) {
+        size_t bytes = rising_footprint(rising);
+
+        lane->n++;
+        lane->bytes += bytes;
+        if (rising->expires_usec < lane->expiry_usec)
+                lane->expiry_usec = rising->expires_usec;
+        if (rising->storage == RISING_STORED) {
+                lane->n_stored++;
+                lane->bytes_stored += bytes;
+        }
+}
+
+static void count_out(Lane *lane, const Rising *rising) {
+        size_t bytes = rising_footprint(rising);
+
+        lane->n--;
+        lane->bytes -= bytes;
+        if (rising->storage == RISING_STORED) {
+                lane->n_stored--;
+                lane->bytes_stored -= bytes;
+        }
+}
+
 void lane_append(Lane *lane, Rising *rising) {
         rising->next = NULL;
         if (lane->last)
@@ -12,10 +50,41 @@ void lane_append(Lane *lane, Rising *rising) {
                 lane->unsent = rising;
         if (!lane->unstored)
                 lane->unstored = rising;
-        if (rising->storage == RISING_STORED)
-                lane->n_stored++;
-        lane->n++;
-        lane->bytes += message_footprint(rising->message);
+        count_in(lane, rising);
+}
+
+void lane_insert(Lane *lane, Rising *rising) {
+        bool waits = lane->first == lane->unsent;
+        Rising *before = NULL;
+
+        if (!lane->unsent || lane->last->token < rising->token) {
+                lane_append(lane, rising);
+                return;
+        }
+        for (Rising *r = lane->first; !waits || r->token < rising->token; r = r->next) {
+                before = r;
+                waits |= r->next == lane->unsent;
+        }
+        rising->next = before ? before->next : lane->first;
+        if (before)
+                before->next = rising;
+        else
+                lane->first = rising;
+        if (lane->unsent == rising->next)
+                lane->unsent = rising;
+        lane->unstored = lane->first; /* looked for again */
+        count_in(lane, rising);
+}
+
+size_t lane_waiting(const Lane *lane) {
+        return lane->n - lane->n_in_flight;
+}
+
+Rising *lane_find(const Lane *lane, uint64_t token) {
+        for (Rising *rising = lane->first; rising; rising = rising->next)
+                if (rising->token == token)
+                        return rising;
+        return NULL;
 }
 
 void lane_sent(Lane *lane, uint64_t now_usec) {
@@ -36,10 +105,7 @@ static Rising *take(Lane *lane, Rising *before, Rising *rising) {
                 lane->unsent = rising->next;
         if (lane->unstored == rising)
                 lane->unstored = rising->next;
-        if (rising->storage == RISING_STORED)
-                lane->n_stored--;
-        lane->n--;
-        lane->bytes -= message_footprint(rising->message);
+        count_out(lane, rising);
         rising->next = NULL;
         return rising;
 }
@@ -108,6 +174,7 @@ Rising *lane_take(Lane *lane, Rising *rising) {
 void lane_reset(Lane *lane) {
         lane->unsent = lane->unstored = lane->first;
         lane->n_in_flight = lane->bytes_in_flight = 0;
+        lane->expiry_usec = 0; /* some that were in flight may have expired meanwhile */
         for (Rising *rising = lane->first; rising; rising = rising->next)
                 if (rising->storage == RISING_UNSTORABLE)
                         rising->storage = RISING_IN_MEMORY;
@@ -124,7 +191,7 @@ Rising *lane_next_unstored(Lane *lane, uint64_t before_usec) {
 
 void lane_forget_stored(Lane *lane) {
         lane->unstored = lane->first;
-        lane->n_stored = 0;
+        lane->n_stored = lane->bytes_stored = 0;
         for (Rising *rising = lane->first; rising; rising = rising->next)
                 if (rising->storage == RISING_STORED)
                         rising->storage = RISING_IN_MEMORY;
@@ -133,4 +200,11 @@ void lane_forget_stored(Lane *lane) {
 void lane_stored(Lane *lane, Rising *rising) {
         rising->storage = RISING_STORED;
         lane->n_stored++;
+        lane->bytes_stored += rising_footprint(rising);
+}
+
+void lane_unstored(Lane *lane, Rising *rising) {
+        rising->storage = RISING_UNSTORABLE;
+        lane->n_stored--;
+        lane->bytes_stored -= rising_footprint(rising);
 }

@@ -4,7 +4,7 @@
 /*
  * Lane
  *
- * Messages of one QoS on their way up, in order of arrival: in front what is in flight, behind it
+ * Messages of one kind on their way up, in order of arrival: in front what is in flight, behind it
  * what waits. When a connection ends, everything in flight simply counts as waiting again, so it is
  * sent again first and in the old order. Tokens grow along the lane and are never used twice: an
  * answer finds its message or none.
@@ -12,6 +12,7 @@
 
 #include "bridge/receipt.h"
 #include "message/message.h"
+#include "message/route.h"
 #include "util/clock.h"
 
 /* How far a message is on its way to the disk. */
@@ -31,19 +32,36 @@ typedef struct Rising {
         uint64_t accepted_usec, sent_usec;
         uint64_t expires_usec; /* monotonic; USEC_INFINITY: never */
         RisingStorage storage;
+        RouteWhenFull when_full;
+        uint32_t route;  /* its number */
         struct Put *put; /* while it is being written */
 } Rising;
+
+Rising *rising_free(Rising *rising);
+
+/* Bytes that it takes in memory. */
+size_t rising_footprint(const Rising *rising);
 
 typedef struct Lane {
         Rising *first, *last;
         Rising *unsent;   /* first that waits; NULL: all are in flight */
         Rising *unstored; /* nothing before it is in memory only; NULL: nothing at all is */
         size_t n, n_in_flight, n_stored;
-        size_t bytes, bytes_in_flight;
+        size_t bytes, bytes_in_flight, bytes_stored;
+        uint64_t expiry_usec; /* nothing that waits expires before it */
 } Lane;
 
 /* Takes @rising. */
 void lane_append(Lane *lane, Rising *rising);
+
+/* Takes @rising, to its place by its number among those that wait. */
+void lane_insert(Lane *lane, Rising *rising);
+
+/* How many wait. */
+size_t lane_waiting(const Lane *lane);
+
+/* The message with this token; NULL if there is none. */
+Rising *lane_find(const Lane *lane, uint64_t token);
 
 /* The first that waits is in flight from now on. */
 void lane_sent(Lane *lane, uint64_t now_usec);
@@ -75,3 +93,6 @@ void lane_forget_stored(Lane *lane);
 
 /* It is on the disk now. */
 void lane_stored(Lane *lane, Rising *rising);
+
+/* It is not any more, and is not tried again before the connection ends. */
+void lane_unstored(Lane *lane, Rising *rising);

@@ -7,11 +7,11 @@
 #define PAUSE_AT  256U
 #define RESUME_AT 128U
 
-void receipt_open(Receipt *receipt, Client *client, const LocalPublish *publish) {
+void receipt_open(Receipt *receipt, Client *client, const LocalId *id, LocalWait wait) {
         *receipt = (Receipt){
                         .session = local_session_ref(client->session),
-                        .id = *publish->id,
-                        .wait = publish->wait,
+                        .id = *id,
+                        .wait = wait,
         };
         local_session_hold(receipt->session);
         if (++client->n_rising >= PAUSE_AT && !client->paused) {
@@ -32,7 +32,7 @@ static void count_down(LocalSession *session) {
         }
 }
 
-static void close_receipt(Receipt *receipt) {
+void receipt_close(Receipt *receipt) {
         LocalSession *session = TAKE_PTR(receipt->session);
 
         local_session_release(session);
@@ -57,15 +57,19 @@ static bool is_enough(const Receipt *receipt, LocalAck state, int qos) {
 void receipt_progress(Receipt *receipt, LocalAck state, int qos) {
         if (!receipt->session || !is_enough(receipt, state, qos))
                 return;
-        local_session_ack(receipt->session, &receipt->id, state, -1, false);
-        close_receipt(receipt);
+        /* What the cloud has, nobody needs to ask for. */
+        if (state == LOCAL_ACK_STORED || receipt->asked)
+                local_session_ack_receipt(receipt->session, &receipt->id, state, -1, receipt->seq);
+        else
+                local_session_ack(receipt->session, &receipt->id, state, -1, false);
+        receipt_close(receipt);
 }
 
 void receipt_fail(Receipt *receipt, LocalError code, const char *text) {
         if (!receipt->session)
                 return;
         local_session_error(receipt->session, &receipt->id, code, NULL, "%s", text);
-        close_receipt(receipt);
+        receipt_close(receipt);
 }
 
 Receipt receipt_take(Receipt *receipt) {

@@ -14,9 +14,11 @@ typedef struct Receipt {
         LocalSession *session; /* NULL: nothing is owed (any more) */
         LocalId id;
         LocalWait wait;
+        uint64_t seq; /* the message's number: what the program can ask for later */
+        bool asked;   /* it is the answer to such a question */
 } Receipt;
 
-void receipt_open(Receipt *receipt, Client *client, const LocalPublish *publish);
+void receipt_open(Receipt *receipt, Client *client, const LocalId *id, LocalWait wait);
 
 /*
  * Says how far the message has come. Answers and closes the receipt when that is far enough for
@@ -26,6 +28,9 @@ void receipt_progress(Receipt *receipt, LocalAck state, int qos);
 
 /* Answers with an error and closes the receipt. */
 void receipt_fail(Receipt *receipt, LocalError code, const char *text);
+
+/* Closes it without an answer, for a session that is gone. */
+void receipt_close(Receipt *receipt);
 
 /* Moves it to another place. */
 Receipt receipt_take(Receipt *receipt);

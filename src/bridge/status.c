@@ -118,12 +118,19 @@ size_t status_full(const StatusSource *source,
         add_cloud(&f, source, texts);
         add_integer(&f, "backlog", up->n_waiting);
         add_integer(&f, "unacknowledged", up->n_in_flight);
-        add_integer(&f, "backlog_bytes", up->bytes);
+        add_integer(&f, "backlog_bytes", up->backlog_bytes);
+        if (up->drain_usec != USEC_INFINITY)
+                add_integer(&f, "drain_seconds",
+                            (up->drain_usec + USEC_PER_SEC - 1) / USEC_PER_SEC);
         add_string(&f, "store", up->store);
         add_integer(&f, "sent", up->delivered.total);
         add_integer(&f, "sent_last_minute", meter_last_minute(&up->delivered, source->now_usec));
         add_integer(&f, "refused", up->refused);
         add_integer(&f, "expired", up->expired);
+        add_integer(&f, "dropped_oldest", up->dropped_oldest);
+        add_integer(&f, "dropped_superseded", up->dropped_superseded);
+        add_integer(&f, "qos0_refused", up->qos0_refused);
+        add_integer(&f, "qos0_dropped", up->qos0_dropped);
         add_integer(&f, "received", down->received.total);
         add_integer(&f, "received_last_minute",
                     meter_last_minute(&down->received, source->now_usec));

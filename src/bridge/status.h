@@ -12,7 +12,7 @@
 #include "cloud/link.h"
 #include "local/server.h"
 
-#define STATUS_FACTS_MAX 40U
+#define STATUS_FACTS_MAX 64U
 #define STATUS_TEXT_MAX  768U
 
 typedef struct StatusSource {

@@ -18,23 +18,35 @@
 
 typedef struct Uplink Uplink;
 
+/* What happens to QoS 0 messages over their rate. */
+typedef enum UplinkExcess {
+        UPLINK_EXCESS_WAIT,        /* they wait, up to a bound */
+        UPLINK_EXCESS_REFUSE,      /* they are refused */
+        UPLINK_EXCESS_DROP_OLDEST, /* a second's worth waits, the oldest gives way */
+} UplinkExcess;
+
 typedef struct UplinkConfig {
         const RouteTable *routes;
         TopicLimits topics;
         size_t max_payload_bytes;
         unsigned qos1_per_second, qos0_per_second; /* 0: no limit */
-        unsigned window;                           /* QoS 1 messages in flight; 0: our own choice */
+        UplinkExcess qos0_excess;
+        unsigned window; /* QoS 1 messages in flight; 0: our own choice */
         size_t memory_bytes;
         uint64_t store_delay_usec; /* what is not acknowledged by then is written to the disk */
 } UplinkConfig;
 
 typedef struct UplinkCounters {
-        uint64_t n_waiting; /* not sent yet */
-        size_t n_in_flight; /* sent, not acknowledged */
-        size_t bytes;
-        Meter delivered; /* QoS 1 acknowledged, QoS 0 written */
+        uint64_t n_waiting;     /* not sent yet */
+        size_t n_in_flight;     /* sent, not acknowledged */
+        size_t bytes;           /* in memory */
+        uint64_t backlog_bytes; /* in memory or on disk */
+        uint64_t drain_usec;    /* that it may take; USEC_INFINITY: that can't be told */
+        Meter delivered;        /* QoS 1 acknowledged, QoS 0 written */
         uint64_t refused, expired;
-        const char *store; /* a word, see backlog_store_state() */
+        uint64_t dropped_oldest, dropped_superseded; /* gave way in a full store, by policy */
+        uint64_t qos0_refused, qos0_dropped;         /* over their rate */
+        const char *store;                           /* a word, see backlog_store_state() */
 } UplinkCounters;
 
 _warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *config);
@@ -42,6 +54,9 @@ _warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *confi
 /* From now on goes by another configuration; messages that were accepted keep the names they have.
  * 0 or -ENOMEM. */
 _warn_unused_ int uplink_set_config(Uplink *uplink, const UplinkConfig *config);
+
+/* At the start: the cloud may just have had all it takes, from an earlier run. */
+void uplink_hold_back(Uplink *uplink, uint64_t now_usec);
 
 /* From now on messages can be stored. Without this, none is accepted while offline. @store must
  * outlive the uplink. */
@@ -51,6 +66,13 @@ void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info);
 Uplink *uplink_free(Uplink *uplink);
 
 void uplink_publish(Uplink *uplink, Client *client, const LocalPublish *publish, uint64_t now_usec);
+
+/* Answers when it is known what has become of the message with that number (as an ack "stored" has
+ * it), or of @wait: LOCAL_WAIT_STORED, _DELIVERED. */
+void uplink_ask(Uplink *uplink, Client *client, const LocalId *id, uint64_t seq, LocalWait wait);
+
+/* This session is gone. */
+void uplink_forget(Uplink *uplink, const LocalSession *session);
 
 /* From the link. */
 void uplink_on_published(Uplink *uplink, uint64_t token, bool ok, uint64_t now_usec);
@@ -67,6 +89,6 @@ uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec);
  */
 bool uplink_is_writing(const Uplink *uplink);
 
-void uplink_counters(const Uplink *uplink, UplinkCounters *ret);
+void uplink_counters(const Uplink *uplink, uint64_t now_usec, UplinkCounters *ret);
 
 DEFINE_CLEANUP(Uplink *, uplink_free);

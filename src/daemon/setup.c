@@ -21,6 +21,7 @@ static void fill_config(Setup *setup) {
                                    .max_payload_bytes = s->max_payload_bytes,
                                    .qos1_per_second = s->qos1_per_second,
                                    .qos0_per_second = s->qos0_per_second,
+                                   .qos0_excess = (UplinkExcess)s->qos0_excess,
                                    .window = s->unacknowledged,
                                    .memory_bytes = s->memory_bytes,
                                    .store_delay_usec = s->store_delay_msec * USEC_PER_MSEC},

@@ -263,6 +263,12 @@ const char *route_name(const RouteTable *table, uint32_t number) {
         return route ? route->name : NULL;
 }
 
+RouteWhenFull route_when_full(const RouteTable *table, uint32_t number) {
+        const Route *route = route_find(table, number);
+
+        return route ? route->when_full : ROUTE_REFUSE;
+}
+
 /* Collected names, none twice */
 
 typedef struct Names {

@@ -80,6 +80,9 @@ _warn_unused_ int route_up(const RouteTable *table, const char *local, RouteUp *
  */
 const char *route_name(const RouteTable *table, uint32_t number);
 
+/* What it says about a full store. */
+RouteWhenFull route_when_full(const RouteTable *table, uint32_t number);
+
 /* Called once for each name; a negative return ends the walk and is forwarded. */
 typedef int (*RouteNameFunc)(const char *name, int qos, void *userdata);
 

@@ -51,6 +51,12 @@ uint64_t rate_wait_usec(const Rate *rate, uint64_t now_usec) {
         return free_at > now_usec ? free_at - now_usec : 0;
 }
 
+void rate_fill(Rate *rate, uint64_t now_usec) {
+        for (size_t i = 0; i < rate->max; i++)
+                rate->taken_usec[i] = now_usec;
+        rate->n = rate->max;
+}
+
 bool rate_take(Rate *rate, uint64_t now_usec) {
         if (rate_wait_usec(rate, now_usec) > 0)
                 return false;

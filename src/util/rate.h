@@ -31,5 +31,8 @@ _warn_unused_ int rate_set_max(Rate *rate, size_t max);
 /* Microseconds from @now_usec (monotonic) until one more is allowed; 0 if it is. */
 uint64_t rate_wait_usec(const Rate *rate, uint64_t now_usec);
 
+/* As if all that is allowed had been taken at @now_usec. */
+void rate_fill(Rate *rate, uint64_t now_usec);
+
 /* Counts one at @now_usec if it is allowed; says whether it was. */
 bool rate_take(Rate *rate, uint64_t now_usec);

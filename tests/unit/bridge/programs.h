@@ -38,10 +38,27 @@ static inline void publish_many(World *w, Client *client, int first, int n) {
         }
 }
 
+/* What the program was told since the last call, without the numbers of receipts. */
+static inline const char *told(Client *client) {
+        static char text[16384];
+        const char *line = fake_session_take(client->session), *number;
+        size_t used = 0;
+
+        text[0] = '\0';
+        while ((number = strstr(line, " receipt="))) {
+                used += (size_t)snprintf(text + used, sizeof(text) - used, "%.*s",
+                                         (int)(number - line), line);
+                line = number + 1 + strcspn(number + 1, " \n");
+        }
+        CHECK(used + strlen(line) < sizeof(text));
+        (void)snprintf(text + used, sizeof(text) - used, "%s", line);
+        return text;
+}
+
 static inline UplinkCounters counters(const World *w) {
         UplinkCounters c;
 
-        uplink_counters(w->uplink, &c);
+        uplink_counters(w->uplink, w->now, &c);
         return c;
 }
 

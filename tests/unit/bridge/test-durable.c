@@ -28,18 +28,17 @@ static void test_offline_is_stored(void) {
         numbered(&w, client, 4, LOCAL_WAIT_SENT);
         numbered(&w, client, 5, LOCAL_WAIT_DELIVERED);
         publish(&w, client, (Publish){.id = 9, .topic = "t"});
-        CHECK_STR(fake_session_take(client->session), "error 9 offline\n");
+        CHECK_STR(told(client), "error 9 offline\n");
         CHECK(strstr(fake_session_words(client->session), "QoS 0 is not stored"));
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session),
-                  "ack 1 stored\nack 2 stored\nack 3 stored\nack 4 stored\n");
+        CHECK_STR(told(client), "ack 1 stored\nack 2 stored\nack 3 stored\nack 4 stored\n");
         CHECK_INT(counters(&w).n_waiting, 5);
         CHECK_INT(counters(&w).bytes, 0);
         CHECK_INT(fake_session_holds(client->session), 1);
 
         world_online(&w);
         CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "1 2 3 4 5 ");
-        CHECK_STR(fake_session_take(client->session), "ack 5 delivered\n");
+        CHECK_STR(told(client), "ack 5 delivered\n");
         CHECK_INT(fake_session_holds(client->session), 0);
         CHECK_INT(disk_rows(&d), 0);
         CHECK_INT(counters(&w).n_waiting, 0);
@@ -48,7 +47,7 @@ static void test_offline_is_stored(void) {
         publish_many(&w, client, 6, 1);
         CHECK_INT(counters(&w).n_in_flight, 1);
         acknowledge(&w, 1);
-        CHECK_STR(fake_session_take(client->session), "ack 6 delivered\n");
+        CHECK_STR(told(client), "ack 6 delivered\n");
         world_free(&w);
         disk_done(&d);
 }
@@ -133,10 +132,10 @@ static void test_a_slow_puback_is_not_waited_for(void) {
         uplink_pump(w.uplink, w.now);
         disk_settle(&d, &w);
         CHECK_INT(disk_rows(&d), 2);
-        CHECK_STR(fake_session_take(client->session), "ack 1 stored\n");
+        CHECK_STR(told(client), "ack 1 stored\n");
         CHECK(uplink_deadline_usec(w.uplink, w.now) > w.now);
         acknowledge(&w, 2);
-        CHECK_STR(fake_session_take(client->session), "ack 2 delivered\n");
+        CHECK_STR(told(client), "ack 2 delivered\n");
         disk_settle(&d, &w);
         CHECK_INT(disk_rows(&d), 0);
         CHECK_INT(w.fake->n_requests, 2); /* each was sent once */
@@ -157,10 +156,10 @@ static void test_a_puback_comes_while_it_is_being_written(void) {
         w.now += 1 * SEC;
         uplink_pump(w.uplink, w.now);
         acknowledge(&w, 1);
-        CHECK_STR(fake_session_take(client->session), "ack 1 delivered\n");
+        CHECK_STR(told(client), "ack 1 delivered\n");
         disk_settle(&d, &w);
         CHECK_INT(disk_rows(&d), 0);
-        CHECK_STR(fake_session_take(client->session), "");
+        CHECK_STR(told(client), "");
         CHECK_INT(counters(&w).n_waiting, 0);
         world_free(&w);
         disk_done(&d);
@@ -183,14 +182,13 @@ static void test_order_over_an_outage(void) {
         publish_many(&w, client, 6, 2);
         numbered(&w, client, 8, LOCAL_WAIT_DELIVERED);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session), "ack 1 stored\nack 2 stored\nack 3 stored\n"
-                                                      "ack 4 stored\nack 6 stored\nack 7 stored\n");
+        CHECK_STR(told(client), "ack 1 stored\nack 2 stored\nack 3 stored\n"
+                                "ack 4 stored\nack 6 stored\nack 7 stored\n");
         fake_forget(w.fake);
         world_online(&w);
         publish_many(&w, client, 9, 1); /* must not get ahead of what is on disk */
         CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "1 2 3 4 5 6 7 8 9 ");
-        CHECK_STR(fake_session_take(client->session),
-                  "ack 9 stored\nack 5 delivered\nack 8 delivered\n");
+        CHECK_STR(told(client), "ack 9 stored\nack 5 delivered\nack 8 delivered\n");
         CHECK_INT(disk_rows(&d), 0);
         world_free(&w);
         disk_done(&d);
@@ -213,7 +211,7 @@ static void test_restart_delivers_in_order(void) {
         publish_many(&w, client, 5, 2);
         numbered(&w, client, 7, LOCAL_WAIT_DELIVERED);
         disk_restart(&d, &w);
-        CHECK_STR(fake_session_take(client->session),
+        CHECK_STR(told(client),
                   "ack 1 delivered\nack 2 stored\nack 3 stored\nack 4 stored\nack 5 stored\n"
                   "ack 6 stored\nerror 7 offline\n");
         CHECK_STR(fake_session_words(client->session),
@@ -225,7 +223,7 @@ static void test_restart_delivers_in_order(void) {
         world_online(&w);
         CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "2 3 4 5 6 7 8 ");
         CHECK_INT(disk_rows(&d), 0);
-        CHECK_STR(fake_session_take(client->session), "ack 8 stored\n");
+        CHECK_STR(told(client), "ack 8 stored\n");
         world_free(&w);
         disk_done(&d);
 }
@@ -244,8 +242,7 @@ static void test_restart_while_online(void) {
         publish_many(&w, client, 1, 2);
         numbered(&w, client, 3, LOCAL_WAIT_DELIVERED);
         w.uplink = uplink_free(w.uplink);
-        CHECK_STR(fake_session_take(client->session),
-                  "ack 1 stored\nack 2 stored\nerror 3 offline\n");
+        CHECK_STR(told(client), "ack 1 stored\nack 2 stored\nerror 3 offline\n");
         d.store = store_close(d.store);
         CHECK_INT(uplink_new(&w.uplink, w.link, &w.uplink_config), 0);
         disk_open(&d, &w);
@@ -279,11 +276,11 @@ static void test_ttl_on_disk(void) {
                           .ttl_sec = 1});
         numbered(&w, client, 4, LOCAL_WAIT_DELIVERED);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session), "ack 1 stored\nack 2 stored\n");
+        CHECK_STR(told(client), "ack 1 stored\nack 2 stored\n");
         (void)usleep(1050000);
         world_online(&w);
         CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "2 4 ");
-        CHECK_STR(fake_session_take(client->session), "error 3 expired\nack 4 delivered\n");
+        CHECK_STR(told(client), "error 3 expired\nack 4 delivered\n");
         CHECK_INT(counters(&w).expired, 2);
         CHECK_INT(disk_rows(&d), 0);
         world_free(&w);
@@ -302,7 +299,7 @@ static void test_quota(void) {
         client = world_client(&w);
         publish_many(&w, client, 1, 5);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session),
+        CHECK_STR(told(client),
                   "ack 1 stored\nack 2 stored\nack 3 stored\nerror 4 full\nerror 5 full\n");
         CHECK_INT(counters(&w).refused, 2);
         CHECK_INT(fake_session_holds(client->session), 0);
@@ -311,7 +308,7 @@ static void test_quota(void) {
         world_lose(&w);
         publish_many(&w, client, 6, 1);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session), "ack 6 stored\n");
+        CHECK_STR(told(client), "ack 6 stored\n");
         world_free(&w);
         disk_done(&d);
 }
@@ -332,8 +329,7 @@ static void test_quota_at_the_loss(void) {
         publish_many(&w, client, 1, 4);
         world_lose(&w);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session),
-                  "ack 1 stored\nack 2 stored\nerror 3 full\nerror 4 full\n");
+        CHECK_STR(told(client), "ack 1 stored\nack 2 stored\nerror 3 full\nerror 4 full\n");
         fake_forget(w.fake);
         world_online(&w);
         CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "1 2 ");
@@ -357,10 +353,10 @@ static void test_quota_while_online(void) {
         w.now += 1 * SEC;
         uplink_pump(w.uplink, w.now);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session), "ack 1 stored\n");
+        CHECK_STR(told(client), "ack 1 stored\n");
         CHECK(uplink_deadline_usec(w.uplink, w.now) > w.now);
         acknowledge(&w, 2);
-        CHECK_STR(fake_session_take(client->session), "ack 2 delivered\n");
+        CHECK_STR(told(client), "ack 2 delivered\n");
         disk_settle(&d, &w);
         CHECK_INT(disk_rows(&d), 0);
         world_free(&w);
@@ -380,13 +376,13 @@ static void test_a_store_that_comes_late(void) {
         client = world_client(&w);
         publish_many(&w, client, 1, 3);
         disk_settle(&d, &w);
-        CHECK_STR(fake_session_take(client->session), "ack 1 stored\nack 2 stored\nack 3 stored\n");
+        CHECK_STR(told(client), "ack 1 stored\nack 2 stored\nack 3 stored\n");
         w.uplink = uplink_free(w.uplink);
         d.store = store_close(d.store);
 
         CHECK_INT(uplink_new(&w.uplink, w.link, &w.uplink_config), 0);
         publish_many(&w, client, 10, 1);
-        CHECK_STR(fake_session_take(client->session), "error 10 offline\n");
+        CHECK_STR(told(client), "error 10 offline\n");
         world_online(&w);
         publish_many(&w, client, 11, 3);
         disk_open(&d, &w);
@@ -396,8 +392,8 @@ static void test_a_store_that_comes_late(void) {
         disk_settle(&d, &w);
         publish_many(&w, client, 14, 1);
         CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "11 12 13 1 2 3 14 ");
-        CHECK_STR(fake_session_take(client->session), "ack 11 delivered\nack 12 delivered\n"
-                                                      "ack 13 delivered\nack 14 delivered\n");
+        CHECK_STR(told(client), "ack 14 stored\nack 11 delivered\nack 12 delivered\n"
+                                "ack 13 delivered\n");
         CHECK_INT(disk_rows(&d), 0);
         world_free(&w);
         disk_done(&d);
@@ -437,7 +433,7 @@ static void test_a_store_that_is_replaced(void) {
                                   .payload = "forty bytes of payload, more or less so"});
         w.uplink = uplink_free(w.uplink);
         d.store = store_close(d.store);
-        (void)fake_session_take(client->session);
+        (void)told(client);
         spoil(&d, 4096L * 30);
         CHECK_INT(uplink_new(&w.uplink, w.link, &w.uplink_config), 0);
         disk_open(&d, &w);
@@ -453,7 +449,7 @@ static void test_a_store_that_is_replaced(void) {
                 fake_forget(w.fake);
                 world_turn(&w);
         }
-        CHECK_STR(fake_session_take(client->session), "error 2001 internal\n");
+        CHECK_STR(told(client), "error 2001 internal\n");
         disk_settle(&d, &w);
         disk_settle(&d, &w);
         kept = counters(&w).n_waiting + counters(&w).n_in_flight;
@@ -463,7 +459,7 @@ static void test_a_store_that_is_replaced(void) {
         /* A disk that could not be read is left alone for 10 s. */
         w.now = clock_now_usec() + 11 * SEC;
         (void)disk_drain(&d, &w, line, sizeof(line));
-        CHECK_STR(fake_session_take(client->session), "ack 2002 delivered\n");
+        CHECK_STR(told(client), "ack 2002 delivered\n");
         CHECK_INT(fake_session_holds(client->session), 0);
         CHECK_INT(disk_rows(&d), 0);
         world_free(&w);
@@ -482,7 +478,8 @@ static void test_an_end_without_patience(void) {
         publish_many(&w, w.clients.first, 1, 3);
         world_free(&w);
         disk_done(&d);
-        CHECK_STR(fake_session_take(session), "ack 1 stored\nack 2 stored\nack 3 stored\n");
+        CHECK_STR(fake_session_take(session), "ack 1 stored receipt=1\nack 2 stored receipt=2\n"
+                                              "ack 3 stored receipt=3\n");
         CHECK_INT(fake_session_holds(session), 0);
         CHECK_INT(fake_session_refs(session), 1);
         local_session_unref(session);

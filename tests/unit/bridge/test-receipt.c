@@ -6,10 +6,10 @@
 
 static Receipt opened(Client *client, int64_t n, LocalWait wait) {
         const LocalId id = {.kind = LOCAL_ID_INTEGER, .integer = n};
-        const LocalPublish publish = {.id = &id, .wait = wait};
         Receipt receipt;
 
-        receipt_open(&receipt, client, &publish);
+        receipt_open(&receipt, client, &id, wait);
+        receipt.seq = 7;
         return receipt;
 }
 
@@ -20,9 +20,9 @@ static void test_answers_once_and_when_it_is_enough(void) {
                 const char *answer;
         } cases[] = {
                         {LOCAL_WAIT_DEFAULT, 0, "ack 1 sent\n"},
-                        {LOCAL_WAIT_DEFAULT, 1, "ack 1 stored\n"},
+                        {LOCAL_WAIT_DEFAULT, 1, "ack 1 stored receipt=7\n"},
                         {LOCAL_WAIT_SENT, 1, "ack 1 sent\n"},
-                        {LOCAL_WAIT_STORED, 1, "ack 1 stored\n"},
+                        {LOCAL_WAIT_STORED, 1, "ack 1 stored receipt=7\n"},
                         {LOCAL_WAIT_DELIVERED, 1, "ack 1 delivered\n"},
         };
         LocalSession *session = fake_session_new();

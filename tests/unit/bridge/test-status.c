@@ -120,7 +120,14 @@ static void test_everything(void) {
                                    .n_failures = 3,
                                    .n_connects = 9};
         source.root_days = -2;
-        source.uplink = (UplinkCounters){.n_waiting = 1, .n_in_flight = 2, .bytes = 3};
+        source.uplink = (UplinkCounters){.n_waiting = 1,
+                                         .n_in_flight = 2,
+                                         .backlog_bytes = 3,
+                                         .drain_usec = 1500000,
+                                         .dropped_oldest = 12,
+                                         .dropped_superseded = 13,
+                                         .qos0_refused = 14,
+                                         .qos0_dropped = 15};
         meter_add(&source.uplink.delivered, 4, 50 * USEC_PER_SEC);
         meter_add(&source.uplink.delivered, 1, 1 * USEC_PER_SEC + 50 * USEC_PER_SEC);
         source.downlink = (DownlinkCounters){.n_filters = 6, .unwanted = 7};
@@ -139,6 +146,11 @@ static void test_everything(void) {
         CHECK_INT(integer(&f, "backlog"), 1);
         CHECK_INT(integer(&f, "unacknowledged"), 2);
         CHECK_INT(integer(&f, "backlog_bytes"), 3);
+        CHECK_INT(integer(&f, "drain_seconds"), 2);
+        CHECK_INT(integer(&f, "dropped_oldest"), 12);
+        CHECK_INT(integer(&f, "dropped_superseded"), 13);
+        CHECK_INT(integer(&f, "qos0_refused"), 14);
+        CHECK_INT(integer(&f, "qos0_dropped"), 15);
         CHECK_INT(integer(&f, "sent"), 5);
         CHECK_INT(integer(&f, "sent_last_minute"), 5);
         CHECK_INT(integer(&f, "subscriptions"), 6);
