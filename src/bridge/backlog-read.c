@@ -73,6 +73,13 @@ static bool is_gone(const Backlog *backlog, uint64_t seq) {
                                               sizeof(*backlog->gone), compare) != NULL;
 }
 
+/* After another file has come into its place, a page may have what is in the old lane already. */
+static bool is_read(const Backlog *backlog, uint64_t seq) {
+        const Lane *old = &backlog->old;
+
+        return old->last && seq <= old->last->token && lane_find(old, seq);
+}
+
 /* Whether @seq is live. @at goes along the live lane, as the numbers of a page grow. */
 static bool is_live(const Rising **at, uint64_t seq) {
         while (*at && ((*at)->storage == RISING_UNNUMBERED || (*at)->token < seq))
@@ -117,7 +124,8 @@ static size_t take_page(Backlog *backlog, const StoreRecord *records, size_t n) 
         for (size_t i = 0; i < n; i++) {
                 Rising *rising;
 
-                if (is_live(&at, records[i].seq) || is_gone(backlog, records[i].seq)) {
+                if (is_live(&at, records[i].seq) || is_gone(backlog, records[i].seq) ||
+                    is_read(backlog, records[i].seq)) {
                         message_unref(records[i].message);
                         continue;
                 }

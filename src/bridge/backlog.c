@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -82,6 +83,10 @@ static void on_replaced(const StoreInfo *info, void *userdata) {
         /* If the reading that found the damage fails, this is not the new file's fault. */
         backlog->replaced = backlog->reading;
         backlog->read_again_usec = 0;
+        if (info->n_spooled == 0)
+                return;
+        backlog_read_again_from(backlog, info->first_seq);
+        backlog_learn_topics(backlog, info->last_seq);
 }
 
 static void on_dropped(uint32_t route, const uint64_t *seqs, size_t n, void *userdata) {
@@ -104,12 +109,25 @@ static void on_dropped(uint32_t route, const uint64_t *seqs, size_t n, void *use
                 backlog->handler.dropped(backlog->handler.userdata, route, lost);
 }
 
-static void on_unreadable(const uint64_t *seqs, size_t n, void *userdata) {
-        Backlog *backlog = userdata;
+typedef struct Range {
+        uint64_t first, last;
+} Range;
 
-        for (size_t i = 0; i < n; i++)
-                waiters_fail(&backlog->waiters, seqs[i], LOCAL_ERROR_INTERNAL,
-                             "the message was stored, but it turned out damaged: it is lost");
+static bool is_outside(void *userdata, uint64_t seq) {
+        const Range *range = userdata;
+
+        return seq < range->first || seq > range->last;
+}
+
+static void on_unreadable(uint64_t first_seq, uint64_t last_seq, void *userdata) {
+        Backlog *backlog = userdata;
+        Range range = {first_seq, last_seq};
+
+        log_warning("Stored messages can't be read: those with the receipts %" PRIu64 " to %" PRIu64
+                    ", which are not delivered. Check the disk",
+                    first_seq, last_seq);
+        waiters_fail_others(&backlog->waiters, is_outside, &range, LOCAL_ERROR_INTERNAL,
+                            "the message was stored, but the disk does not give it back");
 }
 
 void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info) {
