@@ -131,7 +131,8 @@ static int client_certificate_check(Draft *draft, FileCheck *check) {
                 if (r < 0)
                         return r;
         }
-        if (!settings->certificate_file != !settings->key_file) {
+        if (!settings->certificate_file != !settings->key_file &&
+            !(settings->certificate_file && credentials_are_elsewhere())) {
                 check->key = settings->key_file ? "cloud.tls.key_file"
                                                 : "cloud.tls.certificate_file";
                 settings_errors_add(check->errors, draft_origin(draft, check->key),

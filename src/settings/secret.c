@@ -150,6 +150,13 @@ int credential_find(const char *name, char **ret) {
         return 1;
 }
 
+bool credentials_are_elsewhere(void) {
+        const char *directory = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
+
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        return getenv("MAINPID") && directory && access(directory, X_OK) < 0;
+}
+
 static int secret_take_inline(const SecretSource *source, const char *value, Draft *draft) {
         if (draft->secret_mode & MODE_OF_OTHERS)
                 settings_errors_add(source->errors, source->origin,
@@ -183,7 +190,8 @@ int secret_load(Draft *draft, SettingsErrors *errors) {
         int r;
 
         /* has_command: mq-token's tokens may come from a program alone. */
-        optional = (kind->optional & MODE_BIT(identity->mode)) || identity->has_command;
+        optional = (kind->optional & MODE_BIT(identity->mode)) || identity->has_command ||
+                   credentials_are_elsewhere();
         r = credential_find(kind->credential, &credential);
         if (r < 0)
                 return r;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What systemd gives and wants: its socket, its watchdog, its notifications."""
 
-import ctypes
 import os
 import re
 import signal
@@ -12,6 +11,7 @@ import time
 import pytest
 
 from harness.client import SocketClient
+from harness.frozen import Frozen
 from harness.place import PATIENCE, REPOSITORY, await_true
 from harness.topics import UP
 
@@ -163,39 +163,6 @@ def test_programs_of_ours_do_not_inherit_the_socket(world, cloud, listening):
 
 
 # The watchdog
-
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
-WALL = 0x40000000
-
-
-class Frozen:
-    """A single thread, stopped, as long as the block lasts."""
-
-    def __init__(self, pid, name):
-        self.tid = next(
-            int(tid)
-            for tid in os.listdir("/proc/%d/task" % pid)
-            if open("/proc/%d/task/%s/comm" % (pid, tid), encoding="ascii").read().strip() == name
-        )
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.libc.ptrace.argtypes = [ctypes.c_long] * 4
-
-    def ptrace(self, request):
-        if self.libc.ptrace(request, self.tid, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-    def __enter__(self):
-        try:
-            self.ptrace(PTRACE_SEIZE)
-        except PermissionError:
-            pytest.skip("this machine does not allow to trace processes")
-        self.ptrace(PTRACE_INTERRUPT)
-        os.waitpid(self.tid, WALL)
-        return self
-
-    def __exit__(self, *exc):
-        self.ptrace(PTRACE_DETACH)
-
 
 def fed(daemon):
     with daemon.news:

@@ -156,6 +156,61 @@ static void test_a_systemd_credential_is_taken(void) {
         load_end(&load);
 }
 
+/* What the manual page's table of credentials says. */
+static void test_every_secret_has_a_credential(void) {
+        static const struct {
+                const char *name, *content, *text;
+        } modes[] = {
+                        {"device_secret", SECRET,
+                         "identity: { product_key = \"a1\"; device_name = \"abcd\"; };\n" CLOUD},
+                        {"access_key_secret", SECRET,
+                         "identity: { access_key_id = \"k\"; group_id = \"GID_g\";"
+                         "device_id = \"d\"; };\n"
+                         "cloud: { auth = \"mq-signature\"; endpoint = \"h\"; instance_id = \"i\";"
+                         "tls: { enable = false; }; };"},
+                        {"token", "RW|abc",
+                         "identity: { access_key_id = \"k\"; group_id = \"GID_g\";"
+                         "device_id = \"d\"; };\n"
+                         "cloud: { auth = \"mq-token\"; endpoint = \"h\"; instance_id = \"i\";"
+                         "tls: { enable = false; }; };"},
+                        {"password", SECRET,
+                         "identity: { client_id = \"c\"; username = \"u\"; };\n"
+                         "cloud: { auth = \"plain\"; endpoint = \"h\"; tls: { enable = false; }; "
+                         "};"},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+                Load load;
+
+                load_begin(&load);
+                CHECK_INT(setenv("CREDENTIALS_DIRECTORY", load.directory, 1), 0);
+                load_write(&load, modes[i].name, modes[i].content, strlen(modes[i].content), 0400);
+                load_text(&load, modes[i].text);
+                CHECK_INT(load.r, 0);
+                CHECK_STR(load.settings->identity.secret, modes[i].content);
+                CHECK_INT(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+                load_end(&load);
+        }
+}
+
+/* ExecReload= is not shown what the service has. */
+static void test_before_a_reload_credentials_are_taken_for_granted(void) {
+        Load load;
+
+        load_begin(&load);
+        CHECK_INT(setenv("MAINPID", "1", 1), 0);
+        CHECK_INT(setenv("CREDENTIALS_DIRECTORY", "/nonexistent", 1), 0);
+        load_with_secret_keys(&load, "");
+        CHECK_INT(load.r, 0);
+        load_with_secret_keys(&load, "nonsense = 1;");
+        CHECK_INT(load.errors.n_lines, 1);
+        CHECK_INT(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+        load_with_secret_keys(&load, "");
+        CHECK_INT(load.errors.n_lines, 1);
+        CHECK_INT(unsetenv("MAINPID"), 0);
+        load_end(&load);
+}
+
 static void test_two_sources_are_one_too_many(void) {
         Load load;
 
@@ -199,5 +254,7 @@ TEST_MAIN(TEST(test_a_secret_file_is_read_and_trimmed),
           TEST(test_an_unreadable_secret_file_is_an_error),
           TEST(test_an_inline_secret_must_not_be_for_all_to_read),
           TEST(test_a_systemd_credential_is_taken),
+          TEST(test_every_secret_has_a_credential),
+          TEST(test_before_a_reload_credentials_are_taken_for_granted),
           TEST(test_two_sources_are_one_too_many),
           TEST(test_each_mode_has_its_own_names))
