@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROGRESS_TEXT_MAX 160U
+#define PROGRESS_TEXT_MAX 224U
 
 typedef struct Progress {
         uint64_t n_lines;    /* read, and sent to the daemon */
