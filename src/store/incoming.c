@@ -127,7 +127,7 @@ static int make_room(Database *db,
         if (!quota_allows(limits, 0, 0, size))
                 return -ENOSPC;
         while (!quota_allows_after(limits, n_before, bytes_before, size, n, bytes)) {
-                uint64_t oldest_seq, oldest_size;
+                uint64_t oldest_seq = 0, oldest_size = 0;
                 int r;
 
                 if (limits->inbox_full == STORE_INBOX_REFUSE)
@@ -221,7 +221,7 @@ int incoming_finish_some(Database *db, const char *client, size_t max, size_t *r
         size_t n = 0;
 
         for (; n < max; n++) {
-                uint64_t seq;
+                uint64_t seq = 0;
                 int r = find_first(db, client, &seq);
 
                 if (r == 0)
