@@ -6,19 +6,25 @@
 #include <string.h>
 
 #include "util/clock.h"
+#include "util/log-limit.h"
 #include "util/log.h"
 
 /* A fault that stays is mentioned again this often. */
 #define REPEAT_USEC (3600 * USEC_PER_SEC)
 
+/* And of all together, so many are told at once, and one more each interval. */
+#define ENTRIES_BURST         20U
+#define ENTRIES_INTERVAL_USEC (900 * USEC_PER_SEC)
+
 typedef struct Numbers {
-        char port[8], code[8], retry[24];
+        char port[8], retry[24], repeats[16];
 } Numbers;
 
 #define FIELDS_MAX 8U
 
 static size_t fields_of(const LinkStatus *status,
                         uint64_t retry_sec,
+                        unsigned n_silent,
                         Numbers *numbers,
                         LogField fields[FIELDS_MAX]) {
         bool waits = status->state == LINK_OFFLINE;
@@ -33,6 +39,8 @@ static size_t fields_of(const LinkStatus *status,
         fields[n++] = (LogField){"HOST", status->host};
         fields[n++] = (LogField){"PORT", status->host ? numbers->port : NULL};
         fields[n++] = (LogField){"RETRY_SEC", waits ? numbers->retry : NULL};
+        (void)snprintf(numbers->repeats, sizeof(numbers->repeats), "%u", n_silent);
+        fields[n++] = (LogField){"REPEATS", n_silent > 0 ? numbers->repeats : NULL};
         return n;
 }
 
@@ -44,14 +52,20 @@ void link_log_attempt(const LinkStatus *status) {
 void link_log_online(LinkLog *log, const LinkStatus *status, const char *client_id) {
         LogField fields[FIELDS_MAX];
         Numbers numbers;
-        size_t n = fields_of(status, 0, &numbers, fields);
+        size_t n = fields_of(status, 0, log->n_silent, &numbers, fields);
         size_t id_size = strcspn(client_id, "|");
         char repeats[64] = "";
 
+        if (log->says_online) {
+                log_debug("Online again");
+                return;
+        }
         if (log->n_silent > 0)
                 (void)snprintf(repeats, sizeof(repeats), ", after %u more attempts that failed",
                                log->n_silent);
-        *log = (LinkLog){0};
+        log->n_silent = 0;
+        log->says_online = true;
+        memset(log->faults, 0, sizeof(log->faults));
         log_event(LOG_EVENT_ONLINE, fields, n,
                   "Online at %s:%u over %s as \"%.*s\"; the server %s%s", status->host,
                   (unsigned)status->port, status->tls ? "TLS" : "plain TCP", (int)id_size,
@@ -119,25 +133,42 @@ static uint32_t hash(const char *text) {
         return h;
 }
 
-/* Whether this fault has been told of lately. If not, it counts as told from now on. */
-static bool is_repeat(LinkLog *log, Reason reason, const char *detail, uint64_t now_usec) {
-        LinkFault fault = {.reason = reason, .detail = hash(detail), .told_usec = now_usec};
+/* The place of a fault in the memory: its own, or that of the oldest. */
+static LinkFault *place_of(LinkLog *log, const LinkFault *fault) {
         LinkFault *oldest = &log->faults[0];
 
         for (size_t i = 0; i < LINK_FAULTS_MAX; i++) {
                 LinkFault *known = &log->faults[i];
 
-                if (known->reason == fault.reason && known->detail == fault.detail) {
-                        if (now_usec - known->told_usec < REPEAT_USEC)
-                                return true;
-                        oldest = known;
-                        break;
-                }
+                if (known->reason == fault->reason && known->detail == fault->detail)
+                        return known;
                 if (known->told_usec < oldest->told_usec)
                         oldest = known;
         }
-        *oldest = fault;
-        return false;
+        return oldest;
+}
+
+static bool is_recent(uint64_t told_usec, uint64_t now_usec) {
+        return told_usec != 0 && now_usec - told_usec < REPEAT_USEC;
+}
+
+/* Whether to tell of this end. If so, it counts as told from now on. */
+static bool is_news(LinkLog *log, Reason reason, const char *detail, uint64_t now_usec) {
+        const LinkFault fault = {.reason = reason, .detail = hash(detail), .told_usec = now_usec};
+        LinkFault *place = place_of(log, &fault);
+        bool known = place->reason == fault.reason && place->detail == fault.detail &&
+                     is_recent(place->told_usec, now_usec);
+        bool may = log_bucket_has(log->full_usec, ENTRIES_BURST, ENTRIES_INTERVAL_USEC, now_usec);
+
+        /* With "online" as the last entry, the state has changed, whatever the reason. */
+        if ((known && !log->says_online) || !may)
+                if (is_recent(log->told_usec[reason], now_usec))
+                        return false;
+        if (may)
+                log_bucket_take(&log->full_usec, ENTRIES_INTERVAL_USEC, now_usec);
+        log->told_usec[reason] = now_usec;
+        *place = fault;
+        return true;
 }
 
 /* Without credentials, nobody has tried to connect. */
@@ -162,11 +193,12 @@ void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint6
         LogField fields[FIELDS_MAX];
         char repeats[64] = "", what[320];
         Numbers numbers;
-        size_t n = fields_of(status, wait_sec, &numbers, fields);
+        size_t n = fields_of(status, wait_sec, log->n_silent, &numbers, fields);
 
-        if (is_repeat(log, status->reason, status->detail, now_usec) && !was_online) {
+        if (!is_news(log, status->reason, status->detail, now_usec)) {
                 log->n_silent++;
-                log_debug("Attempt failed again: %s", reason_word(status->reason));
+                log_debug("%s again: %s", was_online ? "Lost" : "Failed",
+                          reason_word(status->reason));
                 return;
         }
         if (log->n_silent > 0)
@@ -174,6 +206,7 @@ void link_log_end(LinkLog *log, const LinkStatus *status, bool was_online, uint6
                                " %u more attempts have failed since the last entry.",
                                log->n_silent);
         log->n_silent = 0;
+        log->says_online = false;
         log_event(event_of(status, was_online), fields, n,
                   "%s: %s%s%s%s. %s%sTrying again in %" PRIu64 " s.%s",
                   what_ended(status, was_online, what, sizeof(what)), reason_phrase(status->reason),

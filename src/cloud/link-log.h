@@ -5,7 +5,10 @@
  * Link log
  *
  * The link's state changes in words: what happened, to which server, why, what to do, what comes
- * next. A fault that repeats is counted and summed up, not repeated.
+ * next. A fault that repeats is counted and summed up, not repeated; so is a connection that comes
+ * and goes. The last entry may be wrong about the state for a quarter of an hour, not for longer,
+ * and a reason that nobody was told of for an hour is told at once: a day of the worst fills a few
+ * hundred entries.
  */
 
 #include <stdbool.h>
@@ -26,7 +29,10 @@ typedef struct LinkFault {
 
 typedef struct LinkLog {
         LinkFault faults[LINK_FAULTS_MAX]; /* since it was online last */
-        unsigned n_silent;                 /* failures that were not told of */
+        uint64_t told_usec[_REASON_MAX];   /* 0: never */
+        uint64_t full_usec;                /* of the bucket for all entries but "online" */
+        bool says_online;                  /* the last entry does */
+        unsigned n_silent;                 /* failures and losses that were not told of */
 } LinkLog;
 
 void link_log_attempt(const LinkStatus *status);

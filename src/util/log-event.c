@@ -41,3 +41,24 @@ const LogEventInfo *log_event_info(LogEvent event) {
         assert(event < _LOG_EVENT_MAX);
         return &table[event];
 }
+
+bool log_event_is_counted(LogEvent event) {
+        static const bool counted[_LOG_EVENT_MAX] = {
+                        /* by the link */
+                        [LOG_EVENT_ONLINE] = true,
+                        [LOG_EVENT_OFFLINE] = true,
+                        [LOG_EVENT_UNREACHABLE] = true,
+                        [LOG_EVENT_REFUSED] = true,
+                        [LOG_EVENT_TWIN] = true,
+                        /* once for what somebody does */
+                        [LOG_EVENT_STARTED] = true,
+                        [LOG_EVENT_STOPPING] = true,
+                        [LOG_EVENT_CONFIG_INVALID] = true,
+                        [LOG_EVENT_RELOADED] = true,
+                        [LOG_EVENT_RELOAD_FAILED] = true,
+                        [LOG_EVENT_FAILED] = true,
+        };
+
+        assert(event < _LOG_EVENT_MAX);
+        return counted[event];
+}

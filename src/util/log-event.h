@@ -9,6 +9,8 @@
  * for each; docs/TROUBLESHOOTING.md explains the words.
  */
 
+#include <stdbool.h>
+
 typedef enum LogEvent {
         LOG_EVENT_STARTED,     /* the socket is open; the first connection attempt follows */
         LOG_EVENT_STOPPING,    /* asked to stop */
@@ -39,3 +41,6 @@ typedef struct LogEventInfo {
 } LogEventInfo;
 
 const LogEventInfo *log_event_info(LogEvent event);
+
+/* Whether an entry is written whenever it is told, since who tells it counts repetitions. */
+bool log_event_is_counted(LogEvent event);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd_journal_sendv() is called with fields of our own making; SYSLOG_IDENTIFIER and the like are
- * added by journald. Whether the journal is our stderr is told by JOURNAL_STREAM, which systemd
- * sets to the device and inode of the pipe it gave us: a program started from ours with another
- * stderr inherits the variable, so the numbers are compared.
+ * sd_journal_sendv() is called with fields of our own making; it adds SYSLOG_IDENTIFIER, and goes
+ * to the journal of our namespace, where the unit has one. Whether the journal is our stderr is
+ * told by JOURNAL_STREAM, which systemd sets to the device and inode of the stream it gave us: a
+ * program started from ours with another stderr inherits the variable, so the numbers are compared.
  */
 #include "util/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,12 +20,20 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "util/clock.h"
+#include "util/log-limit.h"
+
 #define TEXT_MAX   2048
 #define FIELD_MAX  1024
 #define FIELDS_MAX 16
 
-static bool to_journal;
-static bool show_debug;
+/* Like stderr itself, there is one for all. */
+static struct {
+        pthread_mutex_t lock; /* for the rest; what log_open() sets is set before any thread is */
+        LogLimit limit;
+        unsigned n_lost;
+        bool to_journal, show_debug;
+} shared = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool stderr_is_journal(void) {
         const char *stream = secure_getenv("JOURNAL_STREAM");
@@ -45,12 +55,12 @@ static bool stderr_is_journal(void) {
 }
 
 void log_open(bool debug) {
-        show_debug = debug;
-        to_journal = stderr_is_journal();
+        shared.show_debug = debug;
+        shared.to_journal = stderr_is_journal();
 }
 
 bool log_is_journal(void) {
-        return to_journal;
+        return shared.to_journal;
 }
 
 static const char *priority_word(int priority) {
@@ -91,7 +101,35 @@ static void blank_controls(char *line, size_t n) {
                         line[i] = '?';
 }
 
-/* One write per line, so that lines of several threads never mix. */
+/*
+ * One write per line, so that lines of several threads never mix; and none where it would block: a
+ * supervisor that has stopped reading must not stop us. What poll() calls writable takes a line.
+ */
+static void write_line(const char *line, size_t size) {
+        struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
+        char lost[96];
+        int n;
+
+        if (poll(&pfd, 1, 0) == 0) {
+                shared.n_lost++;
+                return;
+        }
+        if (shared.n_lost > 0) {
+                n = snprintf(lost, sizeof(lost),
+                             "warning: %u lines are missing here: nobody read standard error\n",
+                             shared.n_lost);
+                if (n > 0 && write(STDERR_FILENO, lost, (size_t)n) < 0)
+                        return; /* nowhere to report a log line that can't be written */
+                shared.n_lost = 0;
+                if (poll(&pfd, 1, 0) == 0) {
+                        shared.n_lost++;
+                        return;
+                }
+        }
+        if (write(STDERR_FILENO, line, size) < 0)
+                return;
+}
+
 static void write_plain(int priority, const char *text, const LogField *fields, size_t n_fields) {
         char line[TEXT_MAX + FIELDS_MAX * 64];
         size_t used;
@@ -112,9 +150,7 @@ static void write_plain(int priority, const char *text, const LogField *fields, 
         }
         blank_controls(line, used);
         line[used++] = '\n';
-        /* Nowhere to report a log line that can't be written. */
-        if (write(STDERR_FILENO, line, used) < 0)
-                return;
+        write_line(line, used);
 }
 
 static size_t journal_field(
@@ -154,15 +190,15 @@ static void write_journal(int priority,
         (void)sd_journal_sendv(iov, (int)n);
 }
 
-static void write_text(int priority,
-                       const LogEventInfo *info,
-                       const LogField *fields,
-                       size_t n_fields,
-                       const char *text) {
+static void write_somewhere(int priority,
+                            const LogEventInfo *info,
+                            const LogField *fields,
+                            size_t n_fields,
+                            const char *text) {
         LogField all[FIELDS_MAX + 1];
         size_t n = 0;
 
-        if (to_journal) {
+        if (shared.to_journal) {
                 write_journal(priority, text, info, fields, n_fields);
                 return;
         }
@@ -173,37 +209,68 @@ static void write_text(int priority,
         write_plain(priority, text, all, n);
 }
 
-#define LOG_TEXT(_priority, _info, _fields, _n, _format)                  \
-        do {                                                              \
-                char _text[TEXT_MAX];                                     \
-                int _saved_errno = errno;                                 \
-                va_list _ap;                                              \
-                va_start(_ap, _format);                                   \
-                if (format_text(_text, sizeof(_text), _format, _ap))      \
-                        write_text(_priority, _info, _fields, _n, _text); \
-                va_end(_ap);                                              \
-                errno = _saved_errno;                                     \
+/* @format tells one place in the code from another. */
+static void write_text(int priority,
+                       bool always,
+                       const LogEventInfo *info,
+                       const LogField *fields,
+                       size_t n_fields,
+                       const char *format,
+                       const char *text) {
+        char longer[TEXT_MAX + 64], number[16];
+        LogField all[FIELDS_MAX];
+        unsigned n_left_out = 0;
+        size_t n = 0;
+
+        (void)pthread_mutex_lock(&shared.lock);
+        if (always || log_limit_take(&shared.limit, format, text, clock_now_usec(), &n_left_out)) {
+                if (n_left_out > 0) {
+                        (void)snprintf(longer, sizeof(longer), "%s (%u more of these before)", text,
+                                       n_left_out);
+                        (void)snprintf(number, sizeof(number), "%u", n_left_out);
+                        text = longer;
+                        for (; n < n_fields && n < FIELDS_MAX - 1; n++)
+                                all[n] = fields[n];
+                        all[n++] = (LogField){"REPEATS", number};
+                        fields = all;
+                        n_fields = n;
+                }
+                write_somewhere(priority, info, fields, n_fields, text);
+        }
+        (void)pthread_mutex_unlock(&shared.lock);
+}
+
+#define LOG_TEXT(_priority, _always, _info, _fields, _n, _format)                           \
+        do {                                                                                \
+                char _text[TEXT_MAX];                                                       \
+                int _saved_errno = errno;                                                   \
+                va_list _ap;                                                                \
+                va_start(_ap, _format);                                                     \
+                if (format_text(_text, sizeof(_text), _format, _ap))                        \
+                        write_text(_priority, _always, _info, _fields, _n, _format, _text); \
+                va_end(_ap);                                                                \
+                errno = _saved_errno;                                                       \
         } while (0)
 
 void log_debug(const char *format, ...) {
-        if (show_debug)
-                LOG_TEXT(LOG_DEBUG, NULL, NULL, 0, format);
+        if (shared.show_debug)
+                LOG_TEXT(LOG_DEBUG, true, NULL, NULL, 0, format);
 }
 
 void log_info(const char *format, ...) {
-        LOG_TEXT(LOG_INFO, NULL, NULL, 0, format);
+        LOG_TEXT(LOG_INFO, false, NULL, NULL, 0, format);
 }
 
 void log_warning(const char *format, ...) {
-        LOG_TEXT(LOG_WARNING, NULL, NULL, 0, format);
+        LOG_TEXT(LOG_WARNING, false, NULL, NULL, 0, format);
 }
 
 void log_error(const char *format, ...) {
-        LOG_TEXT(LOG_ERR, NULL, NULL, 0, format);
+        LOG_TEXT(LOG_ERR, false, NULL, NULL, 0, format);
 }
 
 int log_error_errno(int r, const char *format, ...) {
-        char what[TEXT_MAX], words[96], text[TEXT_MAX + sizeof(words)];
+        char what[TEXT_MAX - 128], words[96], text[TEXT_MAX];
         va_list ap;
 
         va_start(ap, format);
@@ -211,12 +278,12 @@ int log_error_errno(int r, const char *format, ...) {
                 what[0] = '\0';
         va_end(ap);
         (void)snprintf(text, sizeof(text), "%s: %s", what, strerror_r(-r, words, sizeof(words)));
-        write_text(LOG_ERR, NULL, NULL, 0, text);
+        write_text(LOG_ERR, false, NULL, NULL, 0, format, text);
         return r;
 }
 
 void log_event(LogEvent event, const LogField *fields, size_t n_fields, const char *format, ...) {
         const LogEventInfo *info = log_event_info(event);
 
-        LOG_TEXT(info->priority, info, fields, n_fields, format);
+        LOG_TEXT(info->priority, log_event_is_counted(event), info, fields, n_fields, format);
 }

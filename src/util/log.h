@@ -6,7 +6,12 @@
  *
  * The one place that writes log lines: to the journal with fields when the journal is our stderr,
  * else as plain text to stderr. Program code logs each failure once, at the place that decides
- * what happens next; library code returns errors instead. Any thread may log.
+ * what happens next; library code returns errors instead. Any thread may log, and none waits for a
+ * reader of stderr: lines that it does not take are counted.
+ *
+ * What repeats is limited here (log-limit.h) but for the events that the link tells, which counts
+ * them itself. Lines to stderr begin with a word and not with "<4>": systemd hands the journal to
+ * those who know it, and to others that is noise.
  *
  * No secret is ever given to these functions: passwords, secrets, tokens and signed texts stay out.
  */

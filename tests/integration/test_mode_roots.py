@@ -2,6 +2,7 @@
 """Which roots are trusted: fallback from one (root, port) to the next, expiry told in time, the wrong root named."""
 
 import os
+import shutil
 import subprocess
 
 import pytest

@@ -4,7 +4,7 @@
 
 Events: src/util/log-event.c. Catalog: systemd/iotlinkd.catalog, which journalctl must also be able
 to compile. Guide: docs/TROUBLESHOOTING.md, also a row for each reason, most of which
-are in src/cloud/reason.c.
+are in src/cloud/reason.c, and for each field (IOTLINK_...) that src/ gives to the log.
 """
 
 import pathlib
@@ -18,6 +18,8 @@ IN_CODE = re.compile(r'\{\s*"([a-z-]+)",\s*"([0-9a-f]{32})"')
 REASON_IN_CODE = re.compile(r'\[REASON_\w+\]\s*=\s*\{\s*"([a-z-]+)"')
 REASON_IN_PLACE = re.compile(r'\{"REASON", "([a-z-]+)"\}')
 IN_GUIDE = re.compile(r'^\| `([a-z-]+)` \|', re.M)
+FIELD_IN_CODE = re.compile(r'\{"([A-Z_]+)",')
+FIELD_IN_GUIDE = re.compile(r'`IOTLINK_([A-Z_]+)`')
 IN_CATALOG = re.compile(r'^-- ([0-9a-f]{32})\n((?:[A-Z][\w-]*: .*\n)+)', re.M)
 
 
@@ -53,6 +55,20 @@ def compiles(path, count):
         return [] if stored == count else [f'journalctl kept {stored} of {count} entries']
 
 
+def compare_fields(root, guide):
+    """The table of fields is all of a section."""
+    table = guide[guide.index('## Fields'):guide.index('So that these work')]
+    told = set(FIELD_IN_GUIDE.findall(table))
+    given = {'EVENT'}
+    for path in (root / 'src').rglob('*.c'):
+        text = path.read_text()
+        if 'LogField' in text:
+            given |= set(FIELD_IN_CODE.findall(text))
+    problems = [f'IOTLINK_{field}: not in the table of fields' for field in sorted(given - told)]
+    return problems + [f'IOTLINK_{field}: in the table of fields, not in the code'
+                       for field in sorted(told - given)]
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     code = dict(IN_CODE.findall((root / 'src/util/log-event.c').read_text()))
@@ -65,7 +81,9 @@ def main():
     for path in (root / 'src').rglob('*.c'):
         reasons |= set(REASON_IN_PLACE.findall(path.read_text()))
     problems += [] if reasons else ['no reasons found in src/cloud/reason.c']
-    guide = set(IN_GUIDE.findall((root / 'docs/TROUBLESHOOTING.md').read_text()))
+    guide_text = (root / 'docs/TROUBLESHOOTING.md').read_text()
+    problems += compare_fields(root, guide_text)
+    guide = set(IN_GUIDE.findall(guide_text))
     words = reasons | set(code)
     problems += [f'{word}: no row in docs/TROUBLESHOOTING.md' for word in sorted(words - guide)]
     problems += [f'{word}: a row in docs/TROUBLESHOOTING.md, but not in the code'

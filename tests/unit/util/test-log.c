@@ -154,7 +154,7 @@ static void *log_much(void *letter) {
         memset(text, *(const char *)letter, sizeof(text) - 1);
         text[sizeof(text) - 1] = '\0';
         for (int i = 0; i < 40; i++)
-                log_info("%s", text);
+                log_debug("%s", text); /* which is never left out, however often */
         return NULL;
 }
 
@@ -169,21 +169,76 @@ static void test_threads_do_not_mix(void) {
                 void *out;
         } u;
 
+        log_open(true);
         for (size_t i = 0; i < 4; i++) {
                 u.in = &letters[i];
                 CHECK(pthread_create(&threads[i], NULL, log_much, u.out) == 0);
         }
         for (size_t i = 0; i < 4; i++)
                 CHECK(pthread_join(threads[i], NULL) == 0);
+        log_open(false);
         all = give_back(fd, saved);
         for (const char *line = all; *line; line += strcspn(line, "\n") + 1) {
-                CHECK_INT(strspn(line, "info: "), 6);
-                CHECK_INT(strcspn(line + 6, "\n"), 199);
-                for (size_t i = 6; i < 6 + 199; i++)
-                        CHECK(line[i] == line[6]);
+                CHECK(strncmp(line, "debug: ", 7) == 0);
+                CHECK_INT(strcspn(line + 7, "\n"), 199);
+                for (size_t i = 7; i < 7 + 199; i++)
+                        CHECK(line[i] == line[7]);
                 n++;
         }
         CHECK_INT(n, 160);
+}
+
+static void test_what_repeats_is_counted(void) {
+        const LogField field[] = {{"TOPIC", "t"}};
+        const char *all;
+
+        for (unsigned i = 0; i < 4; i++)
+                CHECK_STR(LOGGED(log_warning("again")), "warning: again\n");
+        CHECK_STR(LOGGED(log_warning("again")), "");
+        for (unsigned i = 0; i < 10; i++)
+                all = LOGGED(log_event(LOG_EVENT_SUBSCRIPTION_REFUSED, field, 1, "Refused %u",
+                                       i / 9));
+        CHECK_STR(all,
+                  "error: Refused 1 (5 more of these before) EVENT=subscription-refused TOPIC=t "
+                  "REPEATS=5\n");
+        for (unsigned i = 0; i < 20; i++)
+                all = LOGGED(log_event(LOG_EVENT_ONLINE, NULL, 0, "The same"));
+        CHECK_STR(all, "info: The same EVENT=online\n");
+}
+
+/* Nobody reads: what does not fit is counted, and the program goes on. */
+static void test_a_pipe_that_is_full(void) {
+        char text[1000], buffer[4096];
+        int fds[2], saved;
+        unsigned n = 0, n_missing = 0;
+        ssize_t size;
+        FILE *f;
+
+        CHECK(pipe2(fds, O_CLOEXEC) == 0); /* it would block */
+        saved = dup(STDERR_FILENO);
+        CHECK(dup2(fds[1], STDERR_FILENO) == STDERR_FILENO);
+        memset(text, 'x', sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\0';
+        for (unsigned i = 0; i < 200; i++)
+                log_event(LOG_EVENT_ONLINE, NULL, 0, "%s", text);
+        size = read(fds[0], buffer, sizeof(buffer));
+        CHECK(size > 0);
+        size = read(fds[0], buffer, sizeof(buffer));
+        CHECK(size > 0);
+        log_event(LOG_EVENT_ONLINE, NULL, 0, "the end");
+        CHECK(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
+        CHECK(close(saved) == 0 && close(fds[1]) == 0);
+
+        f = fdopen(fds[0], "r");
+        CHECK(f);
+        while (fgets(buffer, sizeof(buffer), f)) {
+                (void)sscanf(buffer, "warning: %u lines are missing here: nobody read", &n_missing);
+                n++;
+        }
+        CHECK(fclose(f) == 0);
+        CHECK(strncmp(buffer, "info: the end ", 14) == 0);
+        CHECK(n > 10 && n_missing > 10);
+        printf("# %u lines, %u missing\n", n, n_missing);
 }
 
 static void test_table_of_events(void) {
@@ -208,7 +263,8 @@ static void test_journal_of_another(void) {
         for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
                 CHECK(setenv("JOURNAL_STREAM", streams[i], 1) == 0);
                 log_open(false);
-                CHECK_STR(LOGGED(log_info("x")), "info: x\n");
+                CHECK_STR(LOGGED(log_event(LOG_EVENT_STARTED, NULL, 0, "x")),
+                          "info: x EVENT=started\n");
         }
         CHECK(unsetenv("JOURNAL_STREAM") == 0);
         log_open(false);
@@ -221,6 +277,8 @@ TEST_MAIN(TEST(test_lines),
           TEST(test_many_fields),
           TEST(test_long_text),
           TEST(test_threads_do_not_mix),
+          TEST(test_what_repeats_is_counted),
+          TEST(test_a_pipe_that_is_full),
           TEST(test_table_of_events),
           TEST(test_journal_of_another),
           TEST(test_long_text_of_wide_characters),
