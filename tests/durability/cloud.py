@@ -43,6 +43,8 @@ class Cloud:
                     if self.is_open:
                         self.connection = connection
                         self._serve(connection)
+            except mqtt.Malformed:
+                pass  # a look whether this speaks TLS: closed
             except OSError:
                 if self.listener.fileno() < 0:
                     return
