@@ -3,7 +3,7 @@
 
 _iotlinkctl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-        local command='' action='' options='--socket --json --help --version' i
+        local command='' action='' options='--socket --instance --json --help --version' i
 
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
@@ -13,7 +13,7 @@ _iotlinkctl() {
                         action=${COMP_WORDS[i + 1]}
                         break
                         ;;
-                --socket | --config | -c)
+                --socket | --instance | --config | -c)
                         ((i++))
                         ;;
                 esac
@@ -32,7 +32,7 @@ _iotlinkctl() {
                 mapfile -t COMPREPLY < <(compgen -W 'sent stored delivered' -- "$current")
                 return
                 ;;
-        --ttl | -t | --count | -C | --durable | -d | --limit | -n | --receipt | -r | --label | -L)
+        --instance | --ttl | -t | --count | -C | --durable | -d | --limit | -n | --receipt | -r | --label | -L)
                 return
                 ;;
         esac

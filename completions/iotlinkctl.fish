@@ -6,6 +6,7 @@ set -l none "not __fish_seen_subcommand_from $commands"
 
 complete -c iotlinkctl -f
 complete -c iotlinkctl -l socket -r -F -d 'Socket of the daemon'
+complete -c iotlinkctl -l instance -x -d 'Name of an instance'
 complete -c iotlinkctl -l json -d 'Output for machines'
 complete -c iotlinkctl -s h -l help -d 'Show help'
 complete -c iotlinkctl -l version -d 'Show the version'

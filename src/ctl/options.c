@@ -12,6 +12,7 @@
 
 typedef enum OptionId {
         OPTION_SOCKET,
+        OPTION_INSTANCE,
         OPTION_JSON,
         OPTION_HELP,
         OPTION_VERSION,
@@ -50,6 +51,8 @@ typedef struct Row {
 static const Row rows[_OPTION_MAX] = {
                 [OPTION_SOCKET] = {"socket", 0, "PATH", NULL,
                                    "the daemon's socket, if not " IOTLINK_SOCKET_PATH},
+                [OPTION_INSTANCE] = {"instance", 0, "NAME", NULL,
+                                     "the socket and configuration of iotlinkd@NAME"},
                 [OPTION_JSON] = {"json", 0, NULL, NULL, "output for machines: JSON"},
                 [OPTION_HELP] = {"help", 'h', NULL, NULL, "this text, or that of a command"},
                 [OPTION_VERSION] = {"version", 0, NULL, NULL, "the program's version"},
@@ -127,6 +130,9 @@ static int set_option(Options *o, OptionId id) {
         switch (id) {
         case OPTION_SOCKET:
                 o->socket_path = optarg;
+                break;
+        case OPTION_INSTANCE:
+                o->instance = optarg;
                 break;
         case OPTION_JSON:
                 o->json = true;
@@ -264,6 +270,32 @@ static int complain_unknown_command(const char *name) {
         return EXIT_USAGE;
 }
 
+/* @path with NAME in place of its file's own: "/run/iotlinkd/NAME.sock". */
+static bool put_name(char *ret, size_t size, const char *path, const char *name) {
+        const char *file = strrchr(path, '/') + 1, *suffix = strrchr(file, '.');
+        int n = snprintf(ret, size, "%.*s%s%s", (int)(file - path), path, name, suffix);
+
+        return n >= 0 && (size_t)n < size;
+}
+
+/* The paths that follow from an instance's name, where they are not given. */
+static int use_instance(Options *o, uint32_t given) {
+        if (!o->instance)
+                return 0;
+        if (given & UINT32_C(1) << OPTION_SOCKET)
+                return options_complain("--instance and --socket both say where the socket is");
+        if (!o->instance[0] || strchr(o->instance, '/') ||
+            !put_name(o->instance_socket, sizeof(o->instance_socket), IOTLINK_SOCKET_PATH,
+                      o->instance) ||
+            !put_name(o->instance_config, sizeof(o->instance_config), IOTLINK_CONFIG_PATH,
+                      o->instance))
+                return options_complain("'%s' can't be the name of an instance", o->instance);
+        o->socket_path = o->instance_socket;
+        if (!o->config)
+                o->config = o->instance_config;
+        return 0;
+}
+
 int options_parse(int argc,
                   char **argv,
                   Options *ret,
@@ -303,7 +335,7 @@ int options_parse(int argc,
         *ret = o;
         *ret_command = command;
         *ret_args = argv + optind;
-        return 0;
+        return use_instance(ret, given);
 }
 
 static void help_option(const Row *row, FILE *f) {

@@ -22,6 +22,7 @@ enum {
 
 typedef struct Options {
         const char *socket_path;
+        const char *instance; /* NULL: the usual one */
         bool json, help, version;
 
         const char *file, *wait;
@@ -41,6 +42,8 @@ typedef struct Options {
 
         bool prometheus;
         const char *label, *output; /* NULL: none */
+
+        char instance_socket[108], instance_config[256]; /* what the two paths then are */
 } Options;
 
 typedef struct Command {

@@ -85,7 +85,11 @@ int storage_new(Storage **ret, sd_event *event, const Settings *settings, Bridge
 }
 
 void storage_set_settings(Storage *storage, const Settings *settings) {
+        const StoreLimits limits = setup_store_limits(settings);
+
         storage->settings = settings;
+        if (storage->store)
+                store_set_limits(storage->store, &limits);
 }
 
 Storage *storage_free(Storage *storage) {

@@ -67,6 +67,10 @@ static void answer(const Store *store, Requests *answers) {
         }
 }
 
+void store_set_limits(Store *store, const StoreLimits *limits) {
+        worker_set_limits(store->worker, limits);
+}
+
 Store *store_close(Store *store) {
         Requests answers = {0};
 

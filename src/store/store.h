@@ -77,6 +77,9 @@ _warn_unused_ int store_open(Store **ret,
                              const StoreLimits *limits,
                              StoreInfo *ret_info);
 
+/* For whatever is asked for from now on. What is stored beyond lower limits stays. */
+void store_set_limits(Store *store, const StoreLimits *limits);
+
 /* Finishes what is queued, calls who still waits for an answer, then closes. */
 Store *store_close(Store *store);
 

@@ -33,6 +33,8 @@ struct Worker {
         size_t n_urgent;    /* of those in the queue, not lazy */
         uint64_t tidy_usec; /* when to put the file in order; 0: not needed */
         bool stop, running;
+        bool limits_changed; /* the keeper does not know yet */
+        StoreLimits limits;
         StoreCounters counters;
 };
 
@@ -195,6 +197,9 @@ static void *work(void *userdata) {
                 Requests batch;
 
                 wait_for_work(w);
+                if (w->limits_changed)
+                        w->keeper.terms.limits = w->limits;
+                w->limits_changed = false;
                 batch = take_batch(w);
                 if (w->stop && batch.n == 0)
                         break;
@@ -277,6 +282,13 @@ Worker *worker_free(Worker *w) {
         closep(&w->fd);
         free(w);
         return NULL;
+}
+
+void worker_set_limits(Worker *worker, const StoreLimits *limits) {
+        (void)pthread_mutex_lock(&worker->lock);
+        worker->limits = *limits;
+        worker->limits_changed = true;
+        (void)pthread_mutex_unlock(&worker->lock);
 }
 
 int worker_push(Worker *w, Request *take) {

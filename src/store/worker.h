@@ -19,6 +19,9 @@ _warn_unused_ int worker_new(Worker **ret, Keeper *keeper);
 void worker_stop(Worker *worker, Requests *ret_answers);
 Worker *worker_free(Worker *worker);
 
+/* For what is carried out from now on. */
+void worker_set_limits(Worker *worker, const StoreLimits *limits);
+
 /* From any thread. Takes the request if it succeeds; -ENOBUFS when too much is queued. */
 _warn_unused_ int worker_push(Worker *worker, Request *take);
 /* The same, waits until it is done, and gives it back with its result. */

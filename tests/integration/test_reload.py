@@ -150,6 +150,27 @@ def test_what_waits_goes_over_the_new_connection(world, generous):
     ]
 
 
+def test_store_takes_more_or_less_from_then_on(world, generous):
+    os.mkdir(world.path("state"), 0o700)
+    generous.set(answer="silence")
+    daemon = world.device(
+        generous, local={"state": world.path("state")}, store={"max_messages": 2}
+    ).start()
+    client = daemon.client()
+    assert client.publish(UP, "1", qos=1)["state"] == "stored"
+    assert client.publish(UP, "2", qos=1)["state"] == "stored"
+    assert client.publish(UP, "3", qos=1)["code"] == "full"
+    assert "store.max_messages" in reload(daemon, store={"max_messages": 3})
+    assert client.publish(UP, "4", qos=1)["state"] == "stored"
+    assert client.publish(UP, "5", qos=1)["code"] == "full"
+    reload(daemon, store={"max_messages": 1})
+    assert client.publish(UP, "6", qos=1)["code"] == "full"
+    generous.set(answer=None)
+    reload(daemon, cloud={"keepalive": 60})
+    generous.wait_event("publish", count=3, timeout=20)
+    assert [event["payload"] for event in generous.events("publish")] == [b"1", b"2", b"4"]
+
+
 def test_routes_for_publishes_change_at_once(world, cloud):
     daemon = world.online(cloud, routes=[{"local": "a", "remote": UP}])
     client = daemon.client()

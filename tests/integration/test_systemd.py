@@ -2,17 +2,18 @@
 """What systemd gives and wants: its socket, its watchdog, its notifications."""
 
 import os
-import re
 import signal
 import socket
-import sys
+import sqlite3
+import threading
 import time
 
 import pytest
 
+from harness import conf
 from harness.client import SocketClient
 from harness.frozen import Frozen
-from harness.place import PATIENCE, REPOSITORY, await_true
+from harness.place import PATIENCE, REPOSITORY, Deadline, await_true
 from harness.topics import UP
 
 ACTIVATE = os.path.join(REPOSITORY, "tests/integration/harness/activate.py")
@@ -220,3 +221,152 @@ def test_unit_without_a_watchdog_gets_no_signs_of_life(world, cloud):
     daemon = world.online(cloud)
     daemon.stop()
     assert fed(daemon) == 0
+
+
+# What "systemctl status" shows
+
+
+def statuses(daemon):
+    with daemon.news:
+        return [
+            line[len("STATUS=") :]
+            for text in daemon.notified
+            for line in text.split("\n")
+            if line.startswith("STATUS=")
+        ]
+
+
+def test_status_line_tells_state_reason_and_backlog(world, generous):
+    daemon = keeping(world, generous).start()
+    daemon.wait_notify(r"STATUS=Online at localhost:%d$" % generous.tls_port)
+    generous.set(answer="silence")
+    generous.cut()
+    daemon.wait_notify(r"STATUS=Offline: the connection was closed")
+    client = daemon.client()
+    for number in range(3):
+        assert client.publish(UP, str(number), qos=1)["state"] == "stored"
+    daemon.wait_notify(r"STATUS=.*; 3 messages wait for the cloud$", 15 * PATIENCE)
+    generous.set(answer=None)
+    generous.wait_event("publish", count=3, timeout=20)
+    await_true(lambda: statuses(daemon)[-1].endswith("%d" % generous.tls_port), 15 * PATIENCE)
+    daemon.stop()
+    assert statuses(daemon)[-1] == "Stopping"
+
+
+def test_status_line_does_not_follow_every_message(world, generous):
+    daemon = keeping(world, generous, store={"delay": 0}).start()
+    daemon.wait_online()
+    generous.set(answer="silence")
+    generous.cut()
+    daemon.wait_state("offline")
+    client = daemon.client()
+    began = time.monotonic()
+    before = len(statuses(daemon))
+    for number in range(500):
+        assert client.publish(UP, str(number), qos=1)["state"] == "stored"
+    seconds = time.monotonic() - began
+    # Attempts that hang are changes of state, too.
+    assert len(statuses(daemon)) - before <= 3 + seconds
+
+
+# The end
+
+
+def blackholed(world, generous):
+    """A daemon that is online and whose connection leads nowhere from now on."""
+    hole = world.keep(Hole(generous.tcp_port))
+    daemon = world.device(
+        generous,
+        tls=False,
+        cloud={"endpoint": "localhost:%d" % hole.port, "limits": dict(conf.NO_LIMITS)},
+        local={"state": world.path("state")},
+    )
+    os.makedirs(world.path("state"), mode=0o700)
+    daemon.start().wait_online()
+    hole.swallow()
+    return daemon
+
+
+class Hole:
+    """Passes bytes on between two ports until it is told to swallow them."""
+
+    def __init__(self, port):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.target = port
+        self.swallowing = threading.Event()
+        self.sockets = [self.listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def swallow(self):
+        self.swallowing.set()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.target))
+            self.sockets += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source, sink):
+        try:
+            while not self.swallowing.is_set():
+                data = source.recv(65536)
+                if not data or self.swallowing.is_set():
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+
+    def cleanup(self):
+        for item in self.sockets:
+            item.close()
+
+
+def test_stop_with_ten_thousand_waiting_and_a_black_hole(world, generous):
+    daemon = blackholed(world, generous)
+    clients = [daemon.client() for _ in range(50)]
+    for number, client in enumerate(clients):
+        for i in range(200):
+            client.send(UP, "%d.%d" % (number, i), qos=1, wait="delivered")
+    for client in clients:
+        client.sync()
+    status, seconds = daemon.stop(30)
+    assert status == 0
+    assert seconds < 5 * PATIENCE
+    db = sqlite3.connect(world.path("state/spool.db"))
+    assert db.execute("SELECT count(*) FROM spool").fetchone()[0] == 10000
+    db.close()
+
+
+def test_stop_with_many_programs_in_the_middle_of_a_flood_into_a_black_hole(world, generous):
+    daemon = blackholed(world, generous)
+    clients = [daemon.client() for _ in range(50)]
+    for client in clients:
+        for number in range(200):
+            client.send(UP, "%d" % number, qos=1)
+    status, seconds = daemon.stop(30)
+    assert status == 0
+    assert seconds < 5 * PATIENCE
+    answered = 0
+    for client in clients:
+        try:
+            while True:
+                answered += client.receive(Deadline(1))["op"] == "ack"
+        except (AssertionError, OSError):
+            pass
+    db = sqlite3.connect(world.path("state/spool.db"))
+    assert db.execute("SELECT count(*) FROM spool").fetchone()[0] >= answered > 0
+    db.close()
+
+
+def test_stop_in_the_middle_of_an_attempt(world):
+    cloud = world.cloud(answer="silence")
+    daemon = world.device(cloud).start()
+    cloud.wait_event("connect")
+    status, seconds = daemon.stop()
+    assert (status, seconds < 5 * PATIENCE) == (0, True)

@@ -63,6 +63,20 @@ static void test_defaults(void) {
         CHECK_INT(p.options.count, 0);
 }
 
+static void test_an_instance_has_its_paths(void) {
+        Parsed p;
+
+        CHECK_INT(parse(&p, "--instance one status"), 0);
+        CHECK_STR(p.options.socket_path, "/run/iotlinkd/one.sock");
+        CHECK_INT(parse(&p, "sign --instance one"), 0);
+        CHECK(strstr(p.options.config, "/iotlinkd/one.conf"));
+        CHECK_INT(parse(&p, "sign --instance one --config /c"), 0);
+        CHECK_STR(p.options.config, "/c");
+        CHECK_INT(parse(&p, "--instance one --socket /s status"), EXIT_USAGE);
+        CHECK_INT(parse(&p, "--instance ../one status"), EXIT_USAGE);
+        CHECK_INT(parse(&p, "--instance one"), EXIT_USAGE);
+}
+
 static void test_options_stand_anywhere(void) {
         Parsed p;
 
@@ -177,6 +191,7 @@ static void test_help_lists_only_a_command_s_own_options(void) {
 }
 
 TEST_MAIN(TEST(test_defaults),
+          TEST(test_an_instance_has_its_paths),
           TEST(test_options_stand_anywhere),
           TEST(test_help_and_version_need_no_command),
           TEST(test_mistakes_are_usage_errors),
