@@ -231,7 +231,8 @@ static void on_closed(void *userdata, LocalSession *session) {
                 return;
         downlink_forget(bridge->downlink, client);
         client_remove(&bridge->clients, client);
-        uplink_forget(bridge->uplink, session);
+        if (bridge->uplink) /* or nothing waits any more: see bridge_free() */
+                uplink_forget(bridge->uplink, session);
 }
 
 static const LocalHandler local_handler = {
@@ -384,7 +385,7 @@ Bridge *bridge_free(Bridge *bridge) {
         if (!bridge)
                 return NULL;
         /* First the answers to what waits, then a last chance to send them, then the sessions. */
-        uplink_free(bridge->uplink);
+        bridge->uplink = uplink_free(bridge->uplink);
         if (bridge->server)
                 local_server_flush(bridge->server);
         local_server_free(bridge->server);
