@@ -16,7 +16,7 @@ struct ServiceStatus {
         sd_event_source *post, *timer;
         bool armed; /* the timer; what has changed meanwhile is told then */
         uint64_t told_usec;
-        size_t told_waiting;
+        uint64_t told_waiting;
         char told[SERVICE_STATUS_MAX];
 };
 
@@ -53,17 +53,17 @@ static void put_time(uint64_t seconds, char *text, size_t size) {
 
 void service_status_line(const StatusSource *source, char ret[SERVICE_STATUS_MAX]) {
         const UplinkCounters *up = &source->uplink;
-        uint64_t minute = meter_last_minute(&up->delivered, source->now_usec);
         char state[384], time[32], drain[64] = "";
 
         put_state(&source->link, state, sizeof(state));
-        if (source->link.state == LINK_ONLINE && minute > 0) {
-                put_time(up->n_waiting * 60 / minute, time, sizeof(time));
+        if (source->link.state == LINK_ONLINE && up->drain_usec != USEC_INFINITY) {
+                put_time((up->drain_usec + USEC_PER_SEC - 1) / USEC_PER_SEC, time, sizeof(time));
                 (void)snprintf(drain, sizeof(drain), ", for about %s", time);
         }
         if (up->n_waiting > 0)
-                (void)snprintf(ret, SERVICE_STATUS_MAX, "%s; %zu message%s wait%s for the cloud%s",
-                               state, up->n_waiting, up->n_waiting == 1 ? "" : "s",
+                (void)snprintf(ret, SERVICE_STATUS_MAX,
+                               "%s; %" PRIu64 " message%s wait%s for the cloud%s", state,
+                               up->n_waiting, up->n_waiting == 1 ? "" : "s",
                                up->n_waiting == 1 ? "s" : "", drain);
         else
                 (void)snprintf(ret, SERVICE_STATUS_MAX, "%s", state);

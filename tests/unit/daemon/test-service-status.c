@@ -30,7 +30,7 @@ static void test_states(void) {
 }
 
 static void test_backlog(void) {
-        StatusSource s = {.now_usec = 100 * USEC_PER_SEC};
+        StatusSource s = {.now_usec = 1, .uplink.drain_usec = USEC_INFINITY};
 
         s.uplink.n_waiting = 1;
         CHECK_STR(line(&s), "Offline; 1 message waits for the cloud");
@@ -40,16 +40,18 @@ static void test_backlog(void) {
         s.link.host = "h";
         s.link.port = 1;
         CHECK_STR(line(&s), "Online at h:1; 600 messages wait for the cloud");
-        meter_add(&s.uplink.delivered, 600, s.now_usec - USEC_PER_SEC);
+        s.uplink.drain_usec = 59 * USEC_PER_SEC + 1;
         CHECK_STR(line(&s), "Online at h:1; 600 messages wait for the cloud, for about 60 s");
         s.uplink.n_waiting = 6000;
+        s.uplink.drain_usec = 600 * USEC_PER_SEC;
         CHECK_STR(line(&s), "Online at h:1; 6000 messages wait for the cloud, for about 10 min");
         s.uplink.n_waiting = 600000;
+        s.uplink.drain_usec = 60000 * USEC_PER_SEC;
         CHECK_STR(line(&s), "Online at h:1; 600000 messages wait for the cloud, for about 17 h");
 }
 
 static void test_the_longest_fits(void) {
-        StatusSource s = {.now_usec = 1, .uplink.n_waiting = SIZE_MAX};
+        StatusSource s = {.now_usec = 1, .uplink.n_waiting = UINT64_MAX};
         char host[256];
 
         for (Reason reason = REASON_NONE; reason < _REASON_MAX; reason++) {
