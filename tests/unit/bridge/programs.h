@@ -40,7 +40,7 @@ static inline void publish_many(World *w, Client *client, int first, int n) {
 
 /* What the program was told since the last call, without the numbers of receipts. */
 static inline const char *told(Client *client) {
-        static char text[16384];
+        static char text[65536];
         const char *line = fake_session_take(client->session), *number;
         size_t used = 0;
 
