@@ -38,10 +38,10 @@ static inline void publish_many(World *w, Client *client, int first, int n) {
         }
 }
 
-/* What the program was told since the last call, without the numbers of receipts. */
-static inline const char *told(Client *client) {
+/* What a session was told since the last call, without the numbers of receipts. */
+static inline const char *session_told(LocalSession *session) {
         static char text[65536];
-        const char *line = fake_session_take(client->session), *number;
+        const char *line = fake_session_take(session), *number;
         size_t used = 0;
 
         text[0] = '\0';
@@ -53,6 +53,10 @@ static inline const char *told(Client *client) {
         CHECK(used + strlen(line) < sizeof(text));
         (void)snprintf(text + used, sizeof(text) - used, "%s", line);
         return text;
+}
+
+static inline const char *told(Client *client) {
+        return session_told(client->session);
 }
 
 static inline UplinkCounters counters(const World *w) {
