@@ -15,7 +15,7 @@ void topic_table_done(TopicTable *topics) {
 
 /* Where the topic is, or would be. There is always a free place. */
 static StoreTopic *find(const TopicTable *topics, uint64_t hash) {
-        size_t i = hash & (topics->n_places - 1);
+        size_t i = (size_t)hash & (topics->n_places - 1);
 
         while (topics->places[i].last_seq > 0 && topics->places[i].hash != hash)
                 i = (i + 1) & (topics->n_places - 1);
