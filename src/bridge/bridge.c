@@ -17,6 +17,7 @@
 struct Bridge {
         const BridgeConfig *config;
         Clients clients;
+        Guard *guard;
         Link *link;
         Uplink *uplink;
         Downlink *downlink;
@@ -75,7 +76,7 @@ static void on_link_changed(void *userdata) {
                 downlink_on_offline(bridge->downlink);
         }
         if (before != LINK_ONLINE && status.state == LINK_ONLINE)
-                downlink_on_online(bridge->downlink);
+                downlink_on_online(bridge->downlink, clock_now_usec());
         tell_watchers(bridge);
         if (bridge->config->changed)
                 bridge->config->changed(bridge->config->changed_userdata);
@@ -103,11 +104,15 @@ static void on_link_unsubscribed(void *userdata, uint64_t token) {
 static void on_link_message(void *userdata, Message *message, uint64_t kept) {
         Bridge *bridge = userdata;
 
-        (void)kept;
-
         if (bridge->config->notice && strncmp(message_topic(message), "$SYS/", 5) == 0)
                 bridge->config->notice(bridge->config->notice_userdata, message);
-        downlink_on_message(bridge->downlink, message, clock_now_usec());
+        downlink_on_message(bridge->downlink, message, kept, clock_now_usec());
+}
+
+static void on_link_withheld(void *userdata, int r) {
+        Bridge *bridge = userdata;
+
+        downlink_on_withheld(bridge->downlink, r, clock_now_usec());
 }
 
 static const LinkHandler link_handler = {
@@ -116,6 +121,7 @@ static const LinkHandler link_handler = {
                 .subscribed = on_link_subscribed,
                 .unsubscribed = on_link_unsubscribed,
                 .message = on_link_message,
+                .withheld = on_link_withheld,
 };
 
 /* From local programs */
@@ -147,15 +153,8 @@ static void on_publish(void *userdata, LocalSession *session, const LocalPublish
 
 static void on_subscribe(void *userdata, LocalSession *session, const LocalSubscribe *subscribe) {
         Bridge *bridge = userdata;
-        Client *client;
+        Client *client = need_client(bridge, session, subscribe->id);
 
-        if (subscribe->durable) {
-                local_session_error(session, subscribe->id, LOCAL_ERROR_UNSUPPORTED,
-                                    subscribe->filter,
-                                    "durable subscriptions are not in this version");
-                return;
-        }
-        client = need_client(bridge, session, subscribe->id);
         if (client)
                 downlink_subscribe(bridge->downlink, client, subscribe);
 }
@@ -172,9 +171,11 @@ static void on_unsubscribe(void *userdata,
 }
 
 static void on_done(void *userdata, LocalSession *session, uint64_t mid) {
-        (void)userdata;
-        (void)session;
-        (void)mid; /* without durable subscriptions there is nothing to keep until it comes */
+        Bridge *bridge = userdata;
+        Client *client = client_peek(session);
+
+        if (client)
+                downlink_done(bridge->downlink, client, mid);
 }
 
 static void on_status(void *userdata, LocalSession *session, const LocalId *id) {
@@ -302,15 +303,26 @@ static void stop_if_written(Bridge *bridge) {
         link_stop(bridge->link);
 }
 
+static uint64_t next_deadline_usec(const Bridge *bridge, uint64_t now_usec) {
+        const uint64_t deadlines[] = {link_deadline_usec(bridge->link),
+                                      uplink_deadline_usec(bridge->uplink, now_usec),
+                                      downlink_deadline_usec(bridge->downlink)};
+        uint64_t first = USEC_INFINITY;
+
+        for (size_t i = 0; i < ARRAY_SIZE(deadlines); i++)
+                if (deadlines[i] < first)
+                        first = deadlines[i];
+        return first;
+}
+
 static int go_on(Bridge *bridge) {
-        uint64_t now = clock_now_usec(), of_link, of_uplink;
+        uint64_t now = clock_now_usec();
         int r;
 
         uplink_pump(bridge->uplink, now);
+        downlink_pump(bridge->downlink, now);
         stop_if_written(bridge);
-        of_link = link_deadline_usec(bridge->link);
-        of_uplink = uplink_deadline_usec(bridge->uplink, now);
-        r = arm(bridge, of_link < of_uplink ? of_link : of_uplink);
+        r = arm(bridge, next_deadline_usec(bridge, now));
         if (r < 0) {
                 (void)log_error_errno(r, "Cannot set the timer");
                 return sd_event_exit(bridge->event, r);
@@ -347,6 +359,7 @@ int bridge_new(Bridge **ret,
                const BridgeConfig *config,
                uint32_t (*random)(void)) {
         _cleanup_(bridge_freep) Bridge *bridge = calloc(1, sizeof(*bridge));
+        TransportKeeper keeper;
         int r;
 
         if (!bridge)
@@ -356,13 +369,19 @@ int bridge_new(Bridge **ret,
         bridge->started_wall_msec = clock_wall_msec();
         bridge->armed_usec = USEC_INFINITY;
 
+        r = guard_new(&bridge->guard);
+        if (r < 0)
+                return r;
         r = link_new(&bridge->link, take_transport, &config->link, &link_handler, bridge, random);
         if (r < 0)
                 return r;
+        keeper = guard_keeper(bridge->guard);
+        link_set_keeper(bridge->link, &keeper);
         r = uplink_new(&bridge->uplink, bridge->link, &config->uplink);
         if (r < 0)
                 goto fail;
-        r = downlink_new(&bridge->downlink, bridge->link, &bridge->clients, &config->downlink);
+        r = downlink_new(&bridge->downlink, bridge->link, &bridge->clients, bridge->guard,
+                         &config->downlink);
         if (r < 0)
                 goto fail;
         r = add_sources(bridge);
@@ -395,6 +414,7 @@ Bridge *bridge_free(Bridge *bridge) {
         sd_event_source_disable_unref(bridge->disk);
         sd_event_source_disable_unref(bridge->cloud);
         link_free(bridge->link);
+        guard_free(bridge->guard); /* the transport asked it to the last */
         sd_event_unref(bridge->event);
         free(bridge);
         return NULL;
@@ -409,6 +429,7 @@ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
                 return r;
         bridge->store = store;
         uplink_set_store(bridge->uplink, store, info);
+        downlink_set_store(bridge->downlink, store);
         return 0;
 }
 
@@ -425,6 +446,10 @@ int bridge_set_config(Bridge *bridge, const BridgeConfig *config, bool reconnect
                 return r;
         downlink_set_config(bridge->downlink, &config->downlink);
         return 0;
+}
+
+void bridge_set_no_store(Bridge *bridge) {
+        guard_set_empty(bridge->guard);
 }
 
 Link *bridge_link(Bridge *bridge) {

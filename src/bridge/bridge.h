@@ -61,6 +61,9 @@ Bridge *bridge_free(Bridge *bridge);
 /* From now on messages can be stored; once. @store must outlive the bridge. 0 or -errno. */
 _warn_unused_ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info);
 
+/* There is none yet, and there has never been one: nobody can have durable subscriptions. */
+void bridge_set_no_store(Bridge *bridge);
+
 /* For the source of its credentials to answer to. */
 Link *bridge_link(Bridge *bridge);
 

@@ -27,7 +27,7 @@ Client *client_of(Clients *clients, LocalSession *session) {
 }
 
 void client_remove(Clients *clients, Client *client) {
-        assert(!client->subscriptions);
+        assert(!client->subscriptions && !client->durable);
         if (client->prev)
                 client->prev->next = client->next;
         else

@@ -13,23 +13,15 @@
 
 #include "local/session.h"
 
-typedef struct RemoteFilter RemoteFilter; /* downlink.c */
-
-typedef struct Subscription {
-        struct Subscription *next;
-        char *filter; /* local */
-        int qos;
-        LocalId id;    /* of the request, until it is answered */
-        bool answered; /* the app has had its ack */
-        RemoteFilter **remotes;
-        size_t n_remotes;
-} Subscription;
+typedef struct Durable Durable;           /* durable.h */
+typedef struct Subscription Subscription; /* subscription.h */
 
 typedef struct Client {
         struct Client *prev, *next;
         LocalSession *session;
         Subscription *subscriptions;
         size_t n_subscriptions;
+        Durable *durable; /* whose messages it gets; NULL: no one's */
         uint64_t last_mid;
         size_t n_rising; /* publishes not finished yet */
         bool paused;

@@ -1,144 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program's filter, carried through the routes, becomes any number of remote filters; programs
- * that need the same one share it. A subscription is answered when all its remote filters are
- * settled. While offline nothing can be settled: then the answer says "pending", and a refusal
- * that comes later is told with an error that names the filter.
+ * A subscription is answered when all its remote filters are settled. While offline nothing can be
+ * settled: then the answer says "pending", and a refusal that comes later is told with an error
+ * that names the filter.
  */
 #include "bridge/downlink.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "bridge/holdback.h"
+#include "bridge/subscription.h"
+#include "util/clock.h"
 #include "util/log.h"
-
-/* In the cloud, where it has no limit of its own; and for one program. */
-#define REMOTES_MAX       4096U
-#define SUBSCRIPTIONS_MAX 256U
-
-#define SUBACK_REFUSED 0x80
-
-struct RemoteFilter {
-        RemoteFilter *next;
-        char *filter;
-        int qos;    /* the highest that anyone wants */
-        int answer; /* the SUBACK's code on this connection; -1: none yet */
-        uint64_t token;
-        unsigned n_users;
-};
 
 struct Downlink {
         Link *link;
         Clients *clients;
         DownlinkConfig config;
-        RemoteFilter *remotes;
-        size_t n_remotes;
-        uint64_t last_token;
+        SubscriptionWorld world;
+        Durables *durables;
+        Holdback holdback;
         Meter received;
         uint64_t unwanted;
 };
 
-int downlink_new(Downlink **ret, Link *link, Clients *clients, const DownlinkConfig *config) {
-        Downlink *downlink = calloc(1, sizeof(*downlink));
+int downlink_new(Downlink **ret,
+                 Link *link,
+                 Clients *clients,
+                 Guard *guard,
+                 const DownlinkConfig *config) {
+        _cleanup_(freep) Downlink *downlink = calloc(1, sizeof(*downlink));
+        int r;
 
         if (!downlink)
                 return -ENOMEM;
         downlink->link = link;
         downlink->clients = clients;
+        downlink->world.guard = guard;
+        remotes_init(&downlink->world.remotes, link);
+        r = durables_new(&downlink->durables, &downlink->world);
+        if (r < 0)
+                return r;
+        holdback_init(&downlink->holdback, link, downlink->durables);
         downlink_set_config(downlink, config);
-        *ret = downlink;
+        *ret = TAKE_PTR(downlink);
         return 0;
 }
 
 void downlink_set_config(Downlink *downlink, const DownlinkConfig *config) {
         downlink->config = *config;
-        if (downlink->config.max_subscriptions == 0)
-                downlink->config.max_subscriptions = REMOTES_MAX;
+        downlink->world.routes = config->routes;
+        downlink->world.topics = config->topics;
+        remotes_set_max(&downlink->world.remotes, config->max_subscriptions);
+        durables_set_config(downlink->durables, &config->durable);
 }
 
 Downlink *downlink_free(Downlink *downlink) {
         if (!downlink)
                 return NULL;
+        guard_shut(downlink->world.guard);
+        durables_free(downlink->durables);
         /* Clients hold the remote filters: they go first. */
-        assert(!downlink->remotes);
+        assert(!downlink->world.remotes.first);
         free(downlink);
         return NULL;
 }
 
-/* Remote filters */
-
-static void ask(Downlink *downlink, RemoteFilter *remote) {
-        remote->answer = -1;
-        remote->token = ++downlink->last_token;
-        /* Offline, the next connection asks; without memory, only a new connection can. */
-        if (link_is_online(downlink->link) &&
-            link_subscribe(downlink->link, remote->token, remote->filter, remote->qos) < 0)
-                remote->token = 0;
-}
-
-static RemoteFilter *find_remote(const Downlink *downlink, const char *filter) {
-        RemoteFilter *remote = downlink->remotes;
-
-        while (remote && strcmp(remote->filter, filter) != 0)
-                remote = remote->next;
-        return remote;
-}
-
-static int take_remote(Downlink *downlink, const char *filter, int qos, RemoteFilter **ret) {
-        RemoteFilter *remote = find_remote(downlink, filter);
-
-        if (!remote) {
-                if (downlink->n_remotes >= downlink->config.max_subscriptions)
-                        return -EDQUOT;
-                remote = calloc(1, sizeof(*remote));
-                if (!remote)
-                        return -ENOMEM;
-                remote->filter = strdup(filter);
-                if (!remote->filter) {
-                        free(remote);
-                        return -ENOMEM;
-                }
-                remote->qos = -1;
-                remote->next = downlink->remotes;
-                downlink->remotes = remote;
-                downlink->n_remotes++;
-        }
-        remote->n_users++;
-        if (qos > remote->qos) {
-                remote->qos = qos;
-                ask(downlink, remote);
-        }
-        *ret = remote;
-        return 0;
-}
-
-static void drop_remote(Downlink *downlink, RemoteFilter *remote) {
-        RemoteFilter **place = &downlink->remotes;
-
-        if (--remote->n_users > 0)
-                return;
-        while (*place != remote)
-                place = &(*place)->next;
-        *place = remote->next;
-        downlink->n_remotes--;
-        /* If it can't be told, its messages come unwanted until the next connection. */
-        if (link_is_online(downlink->link) && remote->answer != SUBACK_REFUSED)
-                (void)(link_unsubscribe(downlink->link, ++downlink->last_token, remote->filter) <
-                       0);
-        free(remote->filter);
-        free(remote);
-}
-
 /* Subscriptions */
-
-static void subscription_free(Downlink *downlink, Subscription *subscription) {
-        for (size_t i = 0; i < subscription->n_remotes; i++)
-                drop_remote(downlink, subscription->remotes[i]);
-        free(subscription->remotes);
-        free(subscription->filter);
-        free(subscription);
-}
 
 /* Takes it out of the client's list; NULL if there is none for this filter. */
 static Subscription *detach(Client *client, const char *filter) {
@@ -154,112 +85,17 @@ static Subscription *detach(Client *client, const char *filter) {
         return NULL;
 }
 
-static void discard(Downlink *downlink, Client *client, Subscription *subscription) {
-        subscription_free(downlink, subscription);
+static void discard(Downlink *downlink, Client *client, Subscription *take_subscription) {
+        subscription_free(&downlink->world, take_subscription);
         local_session_release(client->session);
 }
 
-static void answer(Client *client, Subscription *subscription, int qos, bool pending) {
-        if (subscription->answered)
+/* The old one for this filter, if there is one, makes way for its successor. */
+static void replace(Downlink *downlink, Client *client, Subscription *take_old) {
+        if (!take_old)
                 return;
-        subscription->answered = true;
-        local_session_ack(client->session, &subscription->id, LOCAL_ACK_SUBSCRIBED, qos, pending);
-}
-
-/* Answers a subscription whose remote filters are all settled. */
-static void settle(Client *client, Subscription *subscription) {
-        int qos = subscription->qos;
-
-        for (size_t i = 0; i < subscription->n_remotes; i++) {
-                int granted = subscription->remotes[i]->answer;
-
-                if (granted < 0)
-                        return;
-                if (granted < qos)
-                        qos = granted;
-        }
-        answer(client, subscription, qos, false);
-}
-
-static bool uses(const Subscription *subscription, const RemoteFilter *remote) {
-        for (size_t i = 0; i < subscription->n_remotes; i++)
-                if (subscription->remotes[i] == remote)
-                        return true;
-        return false;
-}
-
-/* Making one */
-
-typedef struct Making {
-        Downlink *downlink;
-        Subscription *subscription;
-        const char *problem; /* with a remote name */
-} Making;
-
-static int add_remote(const char *name, int route_qos, void *userdata) {
-        Making *making = userdata;
-        Subscription *subscription = making->subscription;
-        RemoteFilter **remotes, *remote = NULL;
-        int qos = subscription->qos < route_qos ? subscription->qos : route_qos, r;
-
-        making->problem = topic_filter_problem(name, &making->downlink->config.topics);
-        if (making->problem)
-                return -EBADMSG;
-        remotes = reallocarray(subscription->remotes, subscription->n_remotes + 1,
-                               sizeof(RemoteFilter *));
-        if (!remotes)
-                return -ENOMEM;
-        subscription->remotes = remotes;
-        r = take_remote(making->downlink, name, qos, &remote);
-        if (r < 0)
-                return r;
-        remotes[subscription->n_remotes++] = remote;
-        return 0;
-}
-
-static void refuse(Client *client, const LocalId *id, int r, const char *filter, const char *why) {
-        if (r == 0)
-                local_session_error(client->session, id, LOCAL_ERROR_BAD_TOPIC, filter,
-                                    "no route in the configuration brings anything down that "
-                                    "matches '%s'",
-                                    filter);
-        else if (r == -EBADMSG)
-                local_session_error(client->session, id, LOCAL_ERROR_BAD_TOPIC, filter,
-                                    "in the cloud, the filter '%s' %s", filter, why);
-        else if (r == -EDQUOT)
-                local_session_error(client->session, id, LOCAL_ERROR_QUOTA, filter,
-                                    "there are as many subscriptions as allowed already");
-        else
-                local_session_error(client->session, id, LOCAL_ERROR_INTERNAL, filter,
-                                    "out of memory");
-}
-
-static int make(Downlink *downlink,
-                const LocalSubscribe *request,
-                Subscription **ret,
-                const char **ret_problem) {
-        Making making = {.downlink = downlink};
-        Subscription *subscription = calloc(1, sizeof(*subscription));
-        int r;
-
-        if (!subscription)
-                return -ENOMEM;
-        making.subscription = subscription;
-        subscription->qos = request->qos;
-        subscription->id = *request->id;
-        subscription->filter = strdup(request->filter);
-        if (subscription->filter)
-                r = route_filter_down(downlink->config.routes, request->filter, add_remote,
-                                      &making);
-        else
-                r = -ENOMEM;
-        if (r <= 0) {
-                *ret_problem = making.problem;
-                subscription_free(downlink, subscription);
-                return r;
-        }
-        *ret = subscription;
-        return 1;
+        subscription_answer(take_old, client->session, take_old->qos, true);
+        discard(downlink, client, take_old);
 }
 
 void downlink_subscribe(Downlink *downlink, Client *client, const LocalSubscribe *subscribe) {
@@ -267,29 +103,28 @@ void downlink_subscribe(Downlink *downlink, Client *client, const LocalSubscribe
         const char *problem = NULL;
         int r;
 
+        if (subscribe->durable) {
+                if (durables_subscribe(downlink->durables, client, subscribe))
+                        replace(downlink, client, detach(client, subscribe->filter));
+                return;
+        }
         /* The same filter again replaces the old subscription, after the new one is made, so that
          * remote filters which both use stay subscribed. */
         old = detach(client, subscribe->filter);
         if (!old && client->n_subscriptions >= SUBSCRIPTIONS_MAX)
                 r = -EDQUOT;
         else
-                r = make(downlink, subscribe, &subscription, &problem);
-        if (old) {
-                answer(client, old, old->qos, true);
-                discard(downlink, client, old);
-        }
+                r = subscription_new(&subscription, &downlink->world, subscribe, &problem);
+        replace(downlink, client, old);
         if (r <= 0) {
-                refuse(client, subscribe->id, r, subscribe->filter, problem);
+                subscription_explain(client->session, subscribe, r, problem);
                 return;
         }
         local_session_hold(client->session);
         subscription->next = client->subscriptions;
         client->subscriptions = subscription;
         client->n_subscriptions++;
-        if (link_is_online(downlink->link))
-                settle(client, subscription);
-        else
-                answer(client, subscription, subscription->qos, true);
+        subscription_settle(&downlink->world, subscription, client->session);
 }
 
 void downlink_unsubscribe(Downlink *downlink,
@@ -298,14 +133,15 @@ void downlink_unsubscribe(Downlink *downlink,
                           const char *filter) {
         Subscription *subscription = detach(client, filter);
 
-        if (!subscription) {
+        replace(downlink, client, subscription);
+        /* The same filter may be durable, too: then the answer waits for the disk. */
+        if (durables_unsubscribe(downlink->durables, client, id, filter))
+                return;
+        if (subscription)
+                local_session_ack(client->session, id, LOCAL_ACK_UNSUBSCRIBED, -1, false);
+        else
                 local_session_error(client->session, id, LOCAL_ERROR_BAD_REQUEST, filter,
                                     "'%s' is not subscribed", filter);
-                return;
-        }
-        answer(client, subscription, subscription->qos, true);
-        local_session_ack(client->session, id, LOCAL_ACK_UNSUBSCRIBED, -1, false);
-        discard(downlink, client, subscription);
 }
 
 void downlink_forget(Downlink *downlink, Client *client) {
@@ -316,21 +152,40 @@ void downlink_forget(Downlink *downlink, Client *client) {
                 client->n_subscriptions--;
                 discard(downlink, client, subscription);
         }
+        durables_leave(client);
+}
+
+void downlink_done(Downlink *downlink, Client *client, uint64_t mid) {
+        (void)downlink;
+        durables_done(client, mid);
+}
+
+void downlink_set_store(Downlink *downlink, Store *store) {
+        durables_set_store(downlink->durables, store);
+}
+
+void downlink_on_store_replaced(Downlink *downlink) {
+        durables_on_replaced(downlink->durables);
 }
 
 /* The link's news */
 
-void downlink_on_online(Downlink *downlink) {
-        for (RemoteFilter *remote = downlink->remotes; remote; remote = remote->next)
-                ask(downlink, remote);
+static void settle_all(Downlink *downlink) {
+        for (Client *client = downlink->clients->first; client; client = client->next)
+                for (Subscription *s = client->subscriptions; s; s = s->next)
+                        subscription_settle(&downlink->world, s, client->session);
+        durables_settle(downlink->durables);
+}
+
+void downlink_on_online(Downlink *downlink, uint64_t now_usec) {
+        remotes_on_online(&downlink->world.remotes);
+        holdback_on_online(&downlink->holdback, now_usec);
 }
 
 void downlink_on_offline(Downlink *downlink) {
-        for (RemoteFilter *remote = downlink->remotes; remote; remote = remote->next)
-                remote->answer = -1;
-        for (Client *client = downlink->clients->first; client; client = client->next)
-                for (Subscription *s = client->subscriptions; s; s = s->next)
-                        answer(client, s, s->qos, true);
+        remotes_on_offline(&downlink->world.remotes);
+        holdback_on_offline(&downlink->holdback);
+        settle_all(downlink);
 }
 
 /* The cloud does not let us have @remote: whoever needs it is told and loses the subscription. */
@@ -363,30 +218,25 @@ static void on_refused(Downlink *downlink, RemoteFilter *remote) {
                 next = client->next;
                 for (; s; s = following) {
                         following = s->next;
-                        if (uses(s, remote))
+                        if (subscription_uses(s, remote))
                                 refused(downlink, client, remote->filter, s);
                 }
         }
-        drop_remote(downlink, remote);
+        durables_on_refused(downlink->durables, remote);
+        remotes_drop(&downlink->world.remotes, remote);
 }
 
 void downlink_on_subscribed(Downlink *downlink, uint64_t token, int code) {
-        RemoteFilter *remote = downlink->remotes;
+        RemoteFilter *remote = remotes_on_answer(&downlink->world.remotes, token, code);
 
-        /* A filter that was dropped, or asked for again with more, waits for no older answer. */
-        while (remote && remote->token != token)
-                remote = remote->next;
-        if (!remote)
-                return;
-        remote->answer = code;
-        if (code >= SUBACK_REFUSED) {
+        if (remote && code >= SUBACK_REFUSED)
                 on_refused(downlink, remote);
-                return;
-        }
-        for (Client *client = downlink->clients->first; client; client = client->next)
-                for (Subscription *s = client->subscriptions; s; s = s->next)
-                        if (uses(s, remote))
-                                settle(client, s);
+        else if (remote)
+                settle_all(downlink);
+}
+
+void downlink_on_withheld(Downlink *downlink, int r, uint64_t now_usec) {
+        holdback_on_withheld(&downlink->holdback, r, now_usec);
 }
 
 /* Messages */
@@ -394,11 +244,13 @@ void downlink_on_subscribed(Downlink *downlink, uint64_t token, int code) {
 typedef struct Delivery {
         Downlink *downlink;
         const Message *message;
+        bool kept;
         size_t n_receivers;
 } Delivery;
 
+/* The highest QoS that the client has asked for; -1: it doesn't want it. */
 static int best_qos(const Client *client, const char *topic) {
-        int best = -1;
+        int best = client->durable && durable_wants(client->durable, topic) ? 1 : -1;
 
         for (const Subscription *s = client->subscriptions; s; s = s->next)
                 if (s->qos > best && topic_matches(s->filter, topic))
@@ -419,6 +271,9 @@ static int deliver(const char *topic, int route_qos, void *userdata) {
                 next = client->next; /* a client too slow for this one is gone after the call */
                 if (best < 0)
                         continue;
+                if (delivery->kept && qos > 0 && client->durable &&
+                    durable_wants(client->durable, topic))
+                        continue; /* comes from its mailbox */
                 if (best > qos)
                         best = qos;
                 delivery->n_receivers++;
@@ -428,11 +283,13 @@ static int deliver(const char *topic, int route_qos, void *userdata) {
         return 0;
 }
 
-void downlink_on_message(Downlink *downlink, const Message *message, uint64_t now_usec) {
-        Delivery delivery = {.downlink = downlink, .message = message};
+void downlink_on_message(Downlink *downlink, Message *message, uint64_t kept, uint64_t now_usec) {
+        Delivery delivery = {.downlink = downlink, .message = message, .kept = kept > 0};
         int r;
 
         meter_add(&downlink->received, 1, now_usec);
+        if (kept > 0)
+                holdback_on_kept(&downlink->holdback);
         if (message_payload_size(message) > downlink->config.max_payload_bytes) {
                 log_warning("Dropped a message of %zu bytes from the cloud on '%s': at most %zu "
                             "are passed on",
@@ -441,17 +298,39 @@ void downlink_on_message(Downlink *downlink, const Message *message, uint64_t no
                 return;
         }
         r = route_down(downlink->config.routes, message_topic(message), deliver, &delivery);
-        if (r < 0)
+        if (kept > 0)
+                durables_on_kept(downlink->durables, kept, message);
+        else if (r < 0)
                 log_error("Dropped a message from the cloud on '%s': out of memory",
                           message_topic(message));
         else if (delivery.n_receivers == 0)
                 downlink->unwanted++;
 }
 
+/* Time */
+
+void downlink_pump(Downlink *downlink, uint64_t now_usec) {
+        remotes_pump(&downlink->world.remotes, now_usec);
+        durables_pump(downlink->durables, now_usec);
+        holdback_pump(&downlink->holdback, now_usec);
+}
+
+static uint64_t min_usec(uint64_t a, uint64_t b) {
+        return a < b ? a : b;
+}
+
+uint64_t downlink_deadline_usec(const Downlink *downlink) {
+        return min_usec(downlink->world.remotes.again_usec,
+                        min_usec(durables_deadline_usec(downlink->durables),
+                                 holdback_deadline_usec(&downlink->holdback)));
+}
+
 void downlink_counters(const Downlink *downlink, DownlinkCounters *ret) {
         *ret = (DownlinkCounters){
-                        .n_filters = downlink->n_remotes,
+                        .n_filters = downlink->world.remotes.n,
                         .received = downlink->received,
                         .unwanted = downlink->unwanted,
+                        .held_back = downlink->holdback.total,
         };
+        durables_counters(downlink->durables, &ret->durable);
 }

@@ -136,6 +136,11 @@ size_t status_full(const StatusSource *source,
                     meter_last_minute(&down->received, source->now_usec));
         add_integer(&f, "unwanted", down->unwanted);
         add_integer(&f, "subscriptions", down->n_filters);
+        add_integer(&f, "durable_clients", down->durable.n_clients);
+        add_integer(&f, "inbox", down->durable.n_messages);
+        add_integer(&f, "inbox_bytes", down->durable.bytes);
+        add_integer(&f, "inbox_dropped", down->durable.dropped);
+        add_integer(&f, "held_back", down->held_back);
         add_integer(&f, "clients", local->n_sessions);
         add_integer(&f, "clients_accepted", local->accepted);
         add_integer(&f, "clients_refused", local->refused);

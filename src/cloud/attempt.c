@@ -201,7 +201,10 @@ static int hand_over(Attempt *a, Message *take_message, int packet_id) {
                         .kind = TRANSPORT_MESSAGE, .epoch = a->epoch, .message = take_message};
         int r = 0;
 
-        if (message_qos(take_message) > 0 && a->keeper.keep)
+        /* At the end of the program the keeper may be gone, and nobody takes the message. */
+        if (inbox_is_shut(a->inbox))
+                r = -ESHUTDOWN;
+        else if (message_qos(take_message) > 0 && a->keeper.keep)
                 r = a->keeper.keep(a->keeper.userdata, a->epoch, take_message, &event.kept);
         if (r < 0) {
                 message_unref(take_message);

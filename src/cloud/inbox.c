@@ -146,6 +146,15 @@ void inbox_shut(Inbox *inbox) {
         (void)pthread_mutex_unlock(&inbox->lock);
 }
 
+bool inbox_is_shut(Inbox *inbox) {
+        bool shut;
+
+        (void)pthread_mutex_lock(&inbox->lock);
+        shut = inbox->shut;
+        (void)pthread_mutex_unlock(&inbox->lock);
+        return shut;
+}
+
 int inbox_fd(const Inbox *inbox) {
         return inbox->fd;
 }

@@ -24,6 +24,7 @@ int inbox_push(Inbox *inbox, const TransportEvent *event);
 
 /* Lets no pusher wait any more; what comes from now on is dropped. */
 void inbox_shut(Inbox *inbox);
+bool inbox_is_shut(Inbox *inbox);
 
 int inbox_fd(const Inbox *inbox);
 

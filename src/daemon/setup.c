@@ -7,6 +7,12 @@
 #include "config.h"
 #include "util/clock.h"
 
+/* What a byte of a message can become in a line to a program, with some room: a control character
+ * takes six. */
+#define ENCODED_MAX 8U
+
+#define MSEC_PER_DAY (UINT64_C(24) * 60 * 60 * 1000)
+
 static void fill_config(Setup *setup) {
         const Settings *s = setup->settings;
         const TopicLimits topics = {.max_bytes = s->max_topic_bytes,
@@ -28,7 +34,11 @@ static void fill_config(Setup *setup) {
                         .downlink = {.routes = s->routes,
                                      .topics = topics,
                                      .max_payload_bytes = MESSAGE_PAYLOAD_MAX,
-                                     .max_subscriptions = s->max_subscriptions},
+                                     .max_subscriptions = s->max_subscriptions,
+                                     .durable = {.window_bytes = s->client_buffer_bytes /
+                                                                 ENCODED_MAX,
+                                                 .forget_msec = s->forget_clients_days *
+                                                                MSEC_PER_DAY}},
                         .link = {.roots = setup->roots,
                                  .n_roots = s->n_roots,
                                  .certificate_file = s->certificate_file,
@@ -78,5 +88,8 @@ StoreLimits setup_store_limits(const Settings *settings) {
                         /* Half of it is the spool's. */
                         .max_bytes = (uint64_t)settings->store_max_mebibytes * 2 * 1024 * 1024,
                         .max_messages = (uint64_t)settings->store_max_messages * 2,
+                        .inbox_full = settings->inbox_full == SETTINGS_INBOX_REFUSE
+                                                      ? STORE_INBOX_REFUSE
+                                                      : STORE_INBOX_DROP_OLDEST,
         };
 }

@@ -51,6 +51,17 @@ static int open_store(Storage *storage) {
         return bridge_set_store(storage->bridge, storage->store, &info);
 }
 
+/* Whether there has never been a store: then nothing of it can be missed. */
+static bool is_new(const char *directory) {
+        _cleanup_(freep) char *path = NULL;
+
+        if (asprintf(&path, "%s/spool.db", directory) < 0) {
+                path = NULL;
+                return false;
+        }
+        return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Storage *storage = userdata;
         int r = open_store(storage);
@@ -75,6 +86,8 @@ int storage_new(Storage **ret, sd_event *event, const Settings *settings, Bridge
         r = open_store(storage);
         if (r < 0) {
                 complain(storage, r);
+                if (is_new(settings->state_dir))
+                        bridge_set_no_store(bridge);
                 r = sd_event_add_time_relative(event, &storage->timer, CLOCK_MONOTONIC, AGAIN_USEC,
                                                0, on_timer, storage);
                 if (r < 0)

@@ -77,6 +77,13 @@ static void describe_local(const Settings *s, FILE *out) {
         (void)fprintf(out, "store        %s: at most %u MiB, %u messages, after %u ms\n",
                       s->state_dir, s->store_max_mebibytes, s->store_max_messages,
                       s->store_delay_msec);
+        (void)fprintf(out, "inbox        as much; when it is full, %s",
+                      s->inbox_full == SETTINGS_INBOX_REFUSE ? "the cloud has to keep messages"
+                                                             : "the oldest messages give way");
+        if (s->forget_clients_days > 0)
+                (void)fprintf(out, "; clients are forgotten after %u days",
+                              s->forget_clients_days);
+        (void)fprintf(out, "\n");
 }
 
 /* The same pattern as it works: placeholders replaced. */

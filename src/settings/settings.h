@@ -45,6 +45,12 @@ typedef enum SettingsExcess {
 
 const char *settings_excess_to_string(SettingsExcess excess);
 
+/* What happens when the inbox of durable subscribers is full (store.inbox_full). */
+typedef enum SettingsInboxFull {
+        SETTINGS_INBOX_DROP_OLDEST,
+        SETTINGS_INBOX_REFUSE,
+} SettingsInboxFull;
+
 typedef struct Settings {
         Identity identity; /* with cloud.auth, region, endpoint, sign_method, timestamp in it */
 
@@ -88,6 +94,8 @@ typedef struct Settings {
 
         /* store */
         unsigned store_max_mebibytes, store_max_messages, store_delay_msec;
+        unsigned inbox_full;          /* a SettingsInboxFull */
+        unsigned forget_clients_days; /* 0: never */
 
         SettingsRoute route_list[SETTINGS_ROUTES_MAX];
         size_t n_routes;

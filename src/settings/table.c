@@ -51,6 +51,13 @@ static const char *word_excess(unsigned i) {
         return i < _SETTINGS_EXCESS_MAX ? settings_excess_to_string((SettingsExcess)i) : NULL;
 }
 
+static const char *word_inbox_full(unsigned i) {
+        static const char *const words[] = {[SETTINGS_INBOX_DROP_OLDEST] = "drop-oldest",
+                                            [SETTINGS_INBOX_REFUSE] = "refuse"};
+
+        return word_of(words, ARRAY_SIZE(words), i);
+}
+
 static const char *word_when_full(unsigned i) {
         return i < _ROUTE_WHEN_FULL_MAX ? route_when_full_to_string((RouteWhenFull)i) : NULL;
 }
@@ -492,6 +499,22 @@ static const SettingsKey keys[] = {
                  .unit = "milliseconds",
                  .help = "how long the cloud may take to acknowledge before a message is stored",
                  SETTINGS(store_delay_msec)},
+                {.path = "store.inbox_full",
+                 .type = KEY_WORD,
+                 .modes = MODES_ALL,
+                 .fallback = "drop-oldest",
+                 .word = word_inbox_full,
+                 .help = "what happens when too much waits for durable subscribers",
+                 SETTINGS(inbox_full)},
+                {.path = "store.forget_clients",
+                 .type = KEY_INTEGER,
+                 .modes = MODES_ALL,
+                 .fallback = "30",
+                 .min = 0,
+                 .max = 36500,
+                 .unit = "days",
+                 .help = "how long a durable subscriber may stay away; 0 for ever",
+                 SETTINGS(forget_clients_days)},
 
                 {.path = "routes",
                  .type = KEY_LIST,

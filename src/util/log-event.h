@@ -26,6 +26,9 @@ typedef enum LogEvent {
         LOG_EVENT_STORE_SET_ASIDE,      /* the store was damaged; a new one was made */
         LOG_EVENT_SPOOL_DROPPED,        /* stored messages had to give way to newer ones */
         LOG_EVENT_RATE_EXCESS,          /* QoS 0 over its rate was refused, or gave way */
+        LOG_EVENT_INBOX_REFUSES,        /* messages for durable subscribers can't be kept */
+        LOG_EVENT_INBOX_DROPPED,        /* some of them were dropped: the inbox is full */
+        LOG_EVENT_CLIENT_FORGOTTEN,     /* a durable client has stayed away for too long */
         LOG_EVENT_ROOT_EXPIRING,        /* a trusted root ends soon */
         LOG_EVENT_CONFIG_INVALID,       /* the configuration file has errors */
         LOG_EVENT_RELOADED,             /* the configuration was read again, and is in use */

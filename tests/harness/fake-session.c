@@ -11,6 +11,8 @@ struct LocalSession {
         void *userdata;
         int holds;
         bool paused;
+        const char *client;
+        uid_t uid;
         char *lines, *taken;
         size_t used, size;
         char words[512];
@@ -62,6 +64,11 @@ bool fake_session_paused(const LocalSession *session) {
         return session->paused;
 }
 
+void fake_session_set_client(LocalSession *session, const char *client, uid_t uid) {
+        session->client = client;
+        session->uid = uid;
+}
+
 unsigned fake_session_refs(const LocalSession *session) {
         return session->refs;
 }
@@ -91,6 +98,14 @@ void local_session_set_userdata(LocalSession *session, void *userdata) {
 
 void *local_session_userdata(const LocalSession *session) {
         return session->userdata;
+}
+
+const char *local_session_client(const LocalSession *session) {
+        return session->client;
+}
+
+uid_t local_session_uid(const LocalSession *session) {
+        return session->uid;
 }
 
 static const char *id_text(const LocalId *id) {

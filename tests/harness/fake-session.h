@@ -28,3 +28,6 @@ const char *fake_session_words(const LocalSession *session);
 int fake_session_holds(const LocalSession *session);
 bool fake_session_paused(const LocalSession *session);
 unsigned fake_session_refs(const LocalSession *session);
+
+/* What it said in "hello", borrowed, and who it is. */
+void fake_session_set_client(LocalSession *session, const char *client, uid_t uid);

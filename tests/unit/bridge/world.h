@@ -20,6 +20,7 @@
 typedef struct World {
         uint64_t now;
         FakeTransport *fake;
+        Guard *guard;
         Link *link;
         LinkConfig link_config;
         LinkState seen;
@@ -54,7 +55,7 @@ static inline void world_changed(void *userdata) {
                 downlink_on_offline(w->downlink);
         }
         if (before != LINK_ONLINE && status.state == LINK_ONLINE)
-                downlink_on_online(w->downlink);
+                downlink_on_online(w->downlink, w->now);
 }
 
 static inline void world_published(void *userdata, uint64_t token, bool ok) {
@@ -77,9 +78,13 @@ static inline void world_unsubscribed(void *userdata, uint64_t token) {
 static inline void world_message(void *userdata, Message *message, uint64_t kept) {
         World *w = userdata;
 
-        (void)kept;
+        downlink_on_message(w->downlink, message, kept, w->now);
+}
 
-        downlink_on_message(w->downlink, message, w->now);
+static inline void world_withheld(void *userdata, int r) {
+        World *w = userdata;
+
+        downlink_on_withheld(w->downlink, r, w->now);
 }
 
 /* Everything at zero is a world without limits and routes, apart from sizes. */
@@ -90,9 +95,11 @@ static inline void world_new(World *w, const UplinkConfig *up, const DownlinkCon
                         .subscribed = world_subscribed,
                         .unsubscribed = world_unsubscribed,
                         .message = world_message,
+                        .withheld = world_withheld,
         };
         UplinkConfig uplink = up ? *up : (UplinkConfig){0};
         DownlinkConfig downlink = down ? *down : (DownlinkConfig){0};
+        TransportKeeper keeper;
 
         *w = (World){.now = 1000 * SEC};
         w->link_config = (LinkConfig){.source = {.get = world_credentials, .userdata = w},
@@ -110,9 +117,14 @@ static inline void world_new(World *w, const UplinkConfig *up, const DownlinkCon
                 uplink.memory_bytes = 1024U * 1024U;
         if (downlink.max_payload_bytes == 0)
                 downlink.max_payload_bytes = MESSAGE_PAYLOAD_MAX;
+        if (downlink.durable.window_bytes == 0)
+                downlink.durable.window_bytes = (size_t)128 * 1024;
         w->uplink_config = uplink;
         CHECK_INT(uplink_new(&w->uplink, w->link, &uplink), 0);
-        CHECK_INT(downlink_new(&w->downlink, w->link, &w->clients, &downlink), 0);
+        CHECK_INT(guard_new(&w->guard), 0);
+        keeper = guard_keeper(w->guard);
+        link_set_keeper(w->link, &keeper);
+        CHECK_INT(downlink_new(&w->downlink, w->link, &w->clients, w->guard, &downlink), 0);
 }
 
 static inline void world_route(World *w,
@@ -150,6 +162,7 @@ static inline void world_free(World *w) {
                 local_session_unref(world_leave(w, w->clients.first));
         downlink_free(w->downlink);
         link_free(w->link);
+        guard_free(w->guard);
         route_table_free(w->routes);
 }
 
@@ -157,6 +170,7 @@ static inline void world_free(World *w) {
 static inline void world_turn(World *w) {
         link_dispatch(w->link, w->now);
         uplink_pump(w->uplink, w->now);
+        downlink_pump(w->downlink, w->now);
 }
 
 static inline void world_online(World *w) {

@@ -40,6 +40,8 @@ static void test_reads_a_small_file_with_its_defaults(void) {
         CHECK_INT(load.settings->store_max_mebibytes, 256);
         CHECK_INT(load.settings->store_max_messages, 1000000);
         CHECK_INT(load.settings->store_delay_msec, 1000);
+        CHECK_INT(load.settings->inbox_full, SETTINGS_INBOX_DROP_OLDEST);
+        CHECK_INT(load.settings->forget_clients_days, 30);
         CHECK_INT(route_table_size(load.settings->routes), 0);
         load_end(&load);
 }
@@ -59,7 +61,8 @@ static void test_reads_everything_that_is_written(void) {
                   "limits: { connects_per_minute = 0; qos1_per_second = 99;\n"
                   "qos0_excess = \"drop-oldest\"; }; };\n"
                   "local: { socket = \"/run/x\"; max_clients = 1; memory = 2000000; };\n"
-                  "store: { max_mebibytes = 7; max_messages = 8; delay = 0; };\n"
+                  "store: { max_mebibytes = 7; max_messages = 8; delay = 0;\n"
+                  "inbox_full = \"refuse\"; forget_clients = 0; };\n"
                   "routes = ( { local = \"a/#\"; remote = \"${client_id}/#\"; when_full = \"keep-latest\"; },\n"
                   "{ local = \"b\"; remote = \"b\"; direction = \"down\"; qos = 0; } );\n");
         CHECK_INT(load.r, 0);
@@ -88,6 +91,8 @@ static void test_reads_everything_that_is_written(void) {
         CHECK_INT(load.settings->store_max_mebibytes, 7);
         CHECK_INT(load.settings->store_max_messages, 8);
         CHECK_INT(load.settings->store_delay_msec, 0);
+        CHECK_INT(load.settings->inbox_full, SETTINGS_INBOX_REFUSE);
+        CHECK_INT(load.settings->forget_clients_days, 0);
         CHECK_INT(route_table_size(load.settings->routes), 2);
         CHECK_INT(load.settings->route_list[0].direction, ROUTE_BOTH);
         CHECK_INT(load.settings->route_list[0].qos, 1);
