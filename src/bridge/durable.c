@@ -368,19 +368,16 @@ static int mark(const char *name, int qos, void *userdata) {
 
 static int assign(Durables *d, uint64_t seq) {
         _cleanup_(freep) const char **keys = NULL;
-        size_t n = 0;
+        size_t n = 0, i = 0;
 
         for (const Durable *durable = d->first; durable; durable = durable->next)
                 n += durable->marked;
-        if (n > 0) {
-                keys = reallocarray(NULL, n, sizeof(*keys));
-                if (!keys)
-                        return -ENOMEM;
-        }
-        n = 0;
+        keys = reallocarray(NULL, n + 1, sizeof(*keys));
+        if (!keys)
+                return -ENOMEM;
         for (const Durable *durable = d->first; durable; durable = durable->next)
                 if (durable->marked)
-                        keys[n++] = durable->key;
+                        keys[i++] = durable->key;
         return store_assign(d->store, seq, keys, n);
 }
 

@@ -14,7 +14,6 @@
 
 /* How many messages a program may have that it has not done. */
 #define WINDOW     100U
-#define ASK_MIN    8U
 #define AGAIN_USEC USEC_PER_SEC
 
 /* A message line that was sent; a message under several names is several of them, side by side. */
@@ -64,7 +63,7 @@ int mailbox_new(Mailbox **ret,
                        .window_bytes = window_bytes,
                        .names = names,
                        .userdata = userdata,
-                       .ask = ASK_MIN,
+                       .ask = WINDOW,
                        .again_usec = USEC_INFINITY};
         *ret = m;
         return 0;
@@ -191,11 +190,18 @@ static void on_page(int r, StoreIncoming *messages, size_t n, void *userdata) {
                 read_on(m);
 }
 
+/* No more than there is room for, by number and, as the last pages were, by size. */
+static size_t how_many(const Mailbox *m) {
+        size_t room = m->n_flights < WINDOW ? WINDOW - m->n_flights : 1;
+
+        return room < m->ask ? room : m->ask;
+}
+
 static void read_on(Mailbox *m) {
         if (m->reading || !m->behind || (!m->client && !m->draining) || !is_worth_reading(m))
                 return;
         m->asked_with = m->newest;
-        m->reading = store_read_incoming(m->store, m->key, m->cursor, m->ask, on_page, m) == 0;
+        m->reading = store_read_incoming(m->store, m->key, m->cursor, how_many(m), on_page, m) == 0;
         m->failed = !m->reading;
 }
 
@@ -210,7 +216,7 @@ static void restart(Mailbox *m) {
         m->cursor = 0;
         m->behind = true;
         m->n_flights = m->n_bytes = 0;
-        m->ask = ASK_MIN;
+        m->ask = WINDOW;
         if (m->seen < m->sent)
                 m->seen = m->sent;
 }

@@ -81,8 +81,7 @@ static void describe_local(const Settings *s, FILE *out) {
                       s->inbox_full == SETTINGS_INBOX_REFUSE ? "the cloud has to keep messages"
                                                              : "the oldest messages give way");
         if (s->forget_clients_days > 0)
-                (void)fprintf(out, "; clients are forgotten after %u days",
-                              s->forget_clients_days);
+                (void)fprintf(out, "; clients are forgotten after %u days", s->forget_clients_days);
         (void)fprintf(out, "\n");
 }
 

@@ -191,9 +191,10 @@ def test_filter_that_the_cloud_rejects_is_rejected_here(world, cloud):
     client.subscribe(OWN + "/yes")
 
 
-def test_durable_is_unsupported_without_a_store(client):
+def test_durable_needs_a_store(client):
+    client.hello("meter")
     reply = client.ask("sub", filter=DOWN, durable=True)
-    assert (reply["op"], reply["code"]) == ("error", "unsupported")
+    assert (reply["op"], reply["code"]) == ("error", "internal")
 
 
 def test_subscribing_offline_is_pending_and_comes_true_online(world, cloud):
