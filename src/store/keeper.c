@@ -14,7 +14,8 @@
  * database, synced there, and emptied (see database_checkpoint()): after that nothing rests on
  * pages that were ever in doubt. Only when this fails too the file is closed and opened again, for
  * a disk that comes back as another one. Messages whose commit failed were refused; if they turn
- * up then, they are deleted.
+ * up then, they are deleted. (What was dropped to make room for them is gone then, and noted as
+ * dropped; only nobody was told.)
  *
  * Damaged file. It is set aside, a new one is made, and the changes go there.
  *
@@ -22,9 +23,9 @@
  * each commit and before it counts. The changes are made again in what is there now, or in a new
  * one. A log that is gone alone is no loss: all that is in it goes into the database.
  *
- * Page that can't be read, ever. Reading the spool goes on behind it after a few tries. A change
- * that nobody waits for and that needs it is dropped after a few tries: it must not keep all others
- * from being made.
+ * Page that can't be read, ever. Reading the spool goes on behind it after many tries: it could
+ * be the whole disk, for a while. A change that nobody waits for and that needs it is dropped after
+ * a few tries: it must not keep all others from being made.
  *
  * While a failure lasts, the disk is tried at most once in a while, by whoever comes next.
  */
@@ -42,8 +43,9 @@
 /* Beyond that, what is owed is dropped: some messages will come twice. */
 #define OWED_BYTES_MAX (8U * 1024U * 1024U)
 
-/* How often something that can't be read is tried. */
-#define TRIES_MAX 4
+/* How often a change that needs what can't be read is tried, and how often a page is read. */
+#define TRIES_MAX      4
+#define READ_TRIES_MAX 30
 
 int keeper_init(Keeper *keeper,
                 const char *directory,
@@ -335,6 +337,7 @@ static int find_readable(Keeper *k, uint64_t after, uint64_t *ret) {
         uint64_t bad = after, good, step = 1;
         Page page = {0};
 
+        (void)sqlite3_db_release_memory(k->db->sqlite); /* what is in memory proves nothing */
         for (;; step *= 2) {
                 good = bad + step;
                 if (good >= k->db->totals.next_seq)
@@ -365,7 +368,7 @@ static int read_on(Keeper *k, Request *q) {
         if (k->stuck_after != q->seq)
                 k->n_stuck = 0;
         k->stuck_after = q->seq;
-        if (++k->n_stuck < TRIES_MAX)
+        if (++k->n_stuck < READ_TRIES_MAX)
                 return -EIO;
         r = find_readable(k, q->seq, &q->seq);
         if (r == 0)

@@ -9,7 +9,9 @@
  * Numbers never go back: they start behind all that are known from the file, with a gap for those
  * that were given to messages that never came to the disk, and not below the wall clock in
  * microseconds. So they grow even when the old file can't be read, unless the clock is wrong too,
- * and even without a clock as long as a file is there. They stay below 2^53, what JSON can carry.
+ * and even without a clock as long as a file is there. The gap is partly chance: a file that was
+ * put back to what it was some time ago must not lead to the same numbers again. They stay below
+ * 2^53, what JSON can carry.
  */
 #include "store/place.h"
 
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "store/fates.h"
@@ -249,6 +252,13 @@ static uint64_t seq_after(uint64_t last, uint64_t gap) {
         return wall < SEQ_WALL_MAX && wall > next ? wall : next;
 }
 
+static uint64_t chance(void) {
+        uint32_t value = 0;
+
+        /* Without it all is as well, but for files that were put back. */
+        return getrandom(&value, sizeof(value), GRND_NONBLOCK) == sizeof(value) ? value : 0;
+}
+
 static uint64_t larger(uint64_t a, uint64_t b) {
         return a > b ? a : b;
 }
@@ -260,7 +270,7 @@ static Totals numbered(const Place *place, const Totals *stored, const Totals *k
         totals.next_seq = larger(stored->next_seq, known->next_seq);
         totals.next_incoming = larger(stored->next_incoming, known->next_incoming);
         if (!place->numbered) {
-                totals.next_seq = seq_after(totals.next_seq, SEQ_GAP);
+                totals.next_seq = seq_after(totals.next_seq, SEQ_GAP + chance());
                 totals.next_incoming = seq_after(totals.next_incoming, 0);
         }
         return totals;

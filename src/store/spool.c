@@ -122,6 +122,8 @@ int spool_read(Database *db, uint64_t after, size_t max, size_t max_bytes, Page 
                 statement_bind(s, 1, after + 1);
                 statement_bind(s, 2, max);
                 r = page_read(&page, db, s, max_bytes);
+                if (r == -EIO && page.n > 0)
+                        break; /* so far it is good */
                 if (r != 0)
                         return r;
                 after = page.last_seq;

@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sqlite3.h>
 
 #include "store/store-with.h"
 #include "store/store.h"
@@ -32,6 +33,16 @@ typedef struct Bench {
         uint64_t seqs[1024]; /* of the last page read */
         char topics[8][64];
         size_t n;
+
+        uint32_t dropped_route; /* of the last that had to make room */
+        uint64_t dropped[64];
+        size_t n_dropped;
+
+        StoreFate fate;
+        StoreTopic listed[64];
+        size_t n_asked; /* answers about fates and topics */
+        uint64_t unreadable[64][2];
+        size_t n_unreadable;
 } Bench;
 
 static inline void bench_init(Bench *b) {
@@ -48,12 +59,32 @@ static inline void on_replaced(const StoreInfo *info, void *userdata) {
         b->replaced = *info;
 }
 
+static inline void on_dropped(uint32_t route, const uint64_t *seqs, size_t n, void *userdata) {
+        Bench *b = userdata;
+
+        b->dropped_route = route;
+        for (size_t i = 0; i < n; i++, b->n_dropped++)
+                if (b->n_dropped < ARRAY_SIZE(b->dropped))
+                        b->dropped[b->n_dropped] = seqs[i];
+}
+
+static inline void on_unreadable(uint64_t first_seq, uint64_t last_seq, void *userdata) {
+        Bench *b = userdata;
+
+        CHECK(b->n_unreadable < ARRAY_SIZE(b->unreadable));
+        b->unreadable[b->n_unreadable][0] = first_seq;
+        b->unreadable[b->n_unreadable++][1] = last_seq;
+}
+
 static inline int bench_try_open(Bench *b) {
         int r = store_open_with(&b->store, b->directory, &b->limits, b->vfs, RETRY_USEC, &b->info);
 
-        if (r == 0)
-                store_on_replaced(b->store, on_replaced, b);
-        return r;
+        if (r < 0)
+                return r;
+        store_on_replaced(b->store, on_replaced, b);
+        store_on_dropped(b->store, on_dropped, b);
+        store_on_unreadable(b->store, on_unreadable, b);
+        return 0;
 }
 
 static inline void bench_open(Bench *b) {
@@ -164,6 +195,78 @@ static inline int bench_put(Bench *b, uint64_t seq) {
 static inline void bench_read(Bench *b, uint64_t after, size_t max) {
         CHECK_INT(store_read(b->store, after, max, SIZE_MAX, on_page, b), 0);
         bench_wait(b, &b->n_pages, b->n_pages + 1);
+}
+
+static inline void bench_peek(Bench *b, uint64_t after, size_t max) {
+        CHECK_INT(store_peek(b->store, after, max, SIZE_MAX, on_page, b), 0);
+        bench_wait(b, &b->n_pages, b->n_pages + 1);
+}
+
+static inline int bench_put_record(Bench *b, const StoreRecord *record, const char *topic) {
+        StoreRecord own = *record;
+
+        own.message = new_message(topic, 100);
+        CHECK_INT(store_put(b->store, &own, on_done, b), 0);
+        (void)message_unref(own.message);
+        bench_wait(b, &b->n_done, b->n_done + 1);
+        return b->r;
+}
+
+static inline void on_fate(int r, StoreFate fate, void *userdata) {
+        Bench *b = userdata;
+
+        CHECK_INT(r, 0);
+        b->n_asked++;
+        b->fate = fate;
+}
+
+static inline StoreFate bench_ask(Bench *b, uint64_t seq) {
+        CHECK_INT(store_ask(b->store, seq, on_fate, b), 0);
+        bench_wait(b, &b->n_asked, b->n_asked + 1);
+        return b->fate;
+}
+
+static inline void on_topics(int r, const StoreTopic *topics, size_t n, void *userdata) {
+        Bench *b = userdata;
+
+        CHECK(n <= ARRAY_SIZE(b->listed));
+        b->n_asked++;
+        b->r = r;
+        b->n = n;
+        for (size_t i = 0; i < n; i++)
+                b->listed[i] = topics[i];
+}
+
+static inline int bench_topics(Bench *b, size_t max) {
+        CHECK_INT(store_read_topics(b->store, max, on_topics, b), 0);
+        bench_wait(b, &b->n_asked, b->n_asked + 1);
+        return b->r;
+}
+
+/* For what only another program can do to a file. */
+static inline void bench_change(const Bench *b, const char *sql) {
+        sqlite3 *db = NULL;
+        char *problem = NULL;
+
+        CHECK(sqlite3_open(bench_path(b, "spool.db"), &db) == SQLITE_OK);
+        if (sqlite3_exec(db, sql, NULL, NULL, &problem) != SQLITE_OK)
+                (void)printf("# %s: %s\n", sql, problem);
+        CHECK(!problem);
+        CHECK(sqlite3_close(db) == SQLITE_OK);
+}
+
+static inline int64_t bench_count(const Bench *b, const char *sql) {
+        sqlite3_stmt *s = NULL;
+        sqlite3 *db = NULL;
+        int64_t value;
+
+        CHECK(sqlite3_open(bench_path(b, "spool.db"), &db) == SQLITE_OK);
+        CHECK(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
+        CHECK(sqlite3_step(s) == SQLITE_ROW);
+        value = sqlite3_column_int64(s, 0);
+        CHECK(sqlite3_finalize(s) == SQLITE_OK);
+        CHECK(sqlite3_close(db) == SQLITE_OK);
+        return value;
 }
 
 static inline void bench_read_incoming(Bench *b, const char *client) {

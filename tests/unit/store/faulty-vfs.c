@@ -29,6 +29,7 @@ static struct {
         const sqlite3_io_methods *real_methods[2];
         Disk disks[N_FILES_MAX];
         int n_syncs_to_fail, write_error, n_failed;
+        sqlite3_int64 bad_begin, bad_end;
 } faulty = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const sqlite3_io_methods *real_of(const sqlite3_file *file) {
@@ -89,6 +90,16 @@ static int faulty_close(sqlite3_file *file) {
         rc = real_of(file)->xClose(file);
         (void)pthread_mutex_unlock(&faulty.lock);
         return rc;
+}
+
+static int faulty_read(sqlite3_file *file, void *data, int n, sqlite3_int64 at) {
+        bool is_bad;
+
+        (void)pthread_mutex_lock(&faulty.lock);
+        is_bad = file->pMethods == &faulty.methods[0] && at < faulty.bad_end &&
+                 at + n > faulty.bad_begin;
+        (void)pthread_mutex_unlock(&faulty.lock);
+        return is_bad ? SQLITE_IOERR_READ : real_of(file)->xRead(file, data, n, at);
 }
 
 static int faulty_write(sqlite3_file *file, const void *data, int n, sqlite3_int64 at) {
@@ -160,6 +171,7 @@ static void track(const char *path, sqlite3_file *file, bool is_log) {
         faulty.real_methods[is_log] = file->pMethods;
         faulty.methods[is_log] = *file->pMethods;
         faulty.methods[is_log].xClose = faulty_close;
+        faulty.methods[is_log].xRead = faulty_read;
         faulty.methods[is_log].xWrite = faulty_write;
         faulty.methods[is_log].xTruncate = faulty_truncate;
         faulty.methods[is_log].xSync = faulty_sync;
@@ -218,6 +230,13 @@ void faulty_fail_writes(int rc) {
         (void)pthread_mutex_lock(&faulty.lock);
         faulty.write_error = rc;
         faulty.n_failed = 0;
+        (void)pthread_mutex_unlock(&faulty.lock);
+}
+
+void faulty_fail_reads(long begin, long end) {
+        (void)pthread_mutex_lock(&faulty.lock);
+        faulty.bad_begin = begin;
+        faulty.bad_end = end;
         (void)pthread_mutex_unlock(&faulty.lock);
 }
 

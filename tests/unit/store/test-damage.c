@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that are not what they should be: the store starts anyway, and says what happened. */
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "bench.h"
@@ -129,28 +128,20 @@ static void test_a_log_without_its_database_is_set_aside(void) {
         bench_done(&b);
 }
 
-static void change(const Bench *b, const char *sql) {
-        sqlite3 *db = NULL;
-
-        CHECK(sqlite3_open(bench_path(b, "spool.db"), &db) == SQLITE_OK);
-        CHECK(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
-        CHECK(sqlite3_close(db) == SQLITE_OK);
-}
-
 static void test_a_database_of_another_kind_is_set_aside(void) {
         uint64_t next;
         Bench b;
 
         next = filled(&b);
-        change(&b, "PRAGMA application_id=7");
+        bench_change(&b, "PRAGMA application_id=7");
         bench_open(&b);
         check_anew(&b, next, "spool.db.bad-1");
         bench_close(&b);
-        change(&b, "PRAGMA user_version=99");
+        bench_change(&b, "PRAGMA user_version=99");
         bench_open(&b);
         check_anew(&b, next, "spool.db.bad-2");
         bench_close(&b);
-        change(&b, "DROP TABLE spool");
+        bench_change(&b, "DROP TABLE spool");
         bench_open(&b);
         check_anew(&b, next, "spool.db.bad-3");
         bench_done(&b);
@@ -161,7 +152,7 @@ static void test_totals_that_cannot_be_are_noticed(void) {
         Bench b;
 
         next = filled(&b);
-        change(&b, "UPDATE totals SET n_spooled=0, spooled_bytes=0");
+        bench_change(&b, "UPDATE totals SET n_spooled=0, spooled_bytes=0");
         bench_open(&b);
         /* What is small and legible is taken over; the numbers too. */
         CHECK_INT(n_subscriptions(&b), 1);
@@ -180,7 +171,7 @@ static void test_numbers_survive_the_file(void) {
         bench_open(&b);
         CHECK_INT(bench_put(&b, far), 0);
         bench_close(&b);
-        change(&b, "DELETE FROM spool");
+        bench_change(&b, "DELETE FROM spool");
         bench_open(&b);
         CHECK(b.info.set_aside);
         CHECK(b.info.lost_known);

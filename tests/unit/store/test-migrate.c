@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A database that version 1 of the schema made goes on, with all that is in it. */
 #include <signal.h>
-#include <sqlite3.h>
 #include <sys/wait.h>
 
 #include "bench.h"
@@ -60,20 +59,6 @@ static void make_version_1(Bench *b, int n) {
         CHECK(sqlite3_close(db) == SQLITE_OK);
 }
 
-static int64_t number(const Bench *b, const char *sql) {
-        sqlite3_stmt *s = NULL;
-        sqlite3 *db = NULL;
-        int64_t value;
-
-        CHECK(sqlite3_open(bench_path(b, "spool.db"), &db) == SQLITE_OK);
-        CHECK(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK);
-        CHECK(sqlite3_step(s) == SQLITE_ROW);
-        value = sqlite3_column_int64(s, 0);
-        CHECK(sqlite3_finalize(s) == SQLITE_OK);
-        CHECK(sqlite3_close(db) == SQLITE_OK);
-        return value;
-}
-
 static int count_one(const char *client, const char *filter, int qos, void *userdata) {
         CHECK_STR(client, "a");
         CHECK_STR(filter, "cmd/#");
@@ -118,11 +103,11 @@ static void test_everything_comes_over(void) {
         bench_reopen(&b);
         CHECK_INT(b.info.n_spooled, 998);
         bench_close(&b);
-        CHECK_INT(number(&b, "PRAGMA user_version"), 2);
-        CHECK_INT(number(&b, "SELECT count(*) FROM topics"), 8);
-        CHECK_INT(number(&b, "SELECT sum(n) FROM topics"), 998);
-        CHECK_INT(number(&b, "SELECT min(n) FROM topics WHERE n>1"), 1000 / 7 - 1);
-        CHECK_INT(number(&b, "SELECT count(*) FROM pragma_integrity_check"), 1);
+        CHECK_INT(bench_count(&b, "PRAGMA user_version"), 2);
+        CHECK_INT(bench_count(&b, "SELECT count(*) FROM topics"), 8);
+        CHECK_INT(bench_count(&b, "SELECT sum(n) FROM topics"), 998);
+        CHECK_INT(bench_count(&b, "SELECT min(n) FROM topics WHERE n>1"), 1000 / 7 - 1);
+        CHECK_INT(bench_count(&b, "SELECT count(*) FROM pragma_integrity_check"), 1);
         bench_done(&b);
 }
 
@@ -150,7 +135,7 @@ static void test_the_clock_begins_at_the_wall_clock(void) {
 }
 
 static bool is_migrated(Bench *b) {
-        return number(b, "PRAGMA user_version") == 2;
+        return bench_count(b, "PRAGMA user_version") == 2;
 }
 
 static void test_a_kill_in_the_middle_loses_nothing(void) {
@@ -179,7 +164,7 @@ static void test_a_kill_in_the_middle_loses_nothing(void) {
         bench_open(&b);
         check_all(&b, N_MANY);
         bench_close(&b);
-        CHECK_INT(number(&b, "SELECT sum(n) FROM topics"), N_MANY);
+        CHECK_INT(bench_count(&b, "SELECT sum(n) FROM topics"), N_MANY);
         bench_done(&b);
 }
 
