@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cloud/paho-socket.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -26,6 +28,8 @@ static struct {
         int fd; /* our duplicate, so that it can't become another file while we use it */
         unsigned user_timeout_msec;
 } shared = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+
+static atomic_int read_error;
 
 bool paho_socket_is_library_thread(void) {
         char name[16] = "";
@@ -61,6 +65,7 @@ static void prepare(int fd) {
                 (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &shared.user_timeout_msec,
                                  sizeof(shared.user_timeout_msec));
         remember(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+        atomic_store(&read_error, 0);
         (void)pthread_mutex_unlock(&shared.lock);
 }
 
@@ -84,6 +89,8 @@ __attribute__((__visibility__("default"))) ssize_t recv(int fd,
 
         if (n > 0 && answer_is_awaited() && paho_socket_is_library_thread())
                 answer_note(buffer, (size_t)n);
+        if (n < 0 && errno != EAGAIN && errno != EINTR && paho_socket_is_library_thread())
+                paho_socket_note_error(errno);
         return n;
 }
 
@@ -122,6 +129,14 @@ uint64_t paho_socket_silence_usec(void) {
         struct tcp_info info = {0};
 
         return get_info(&info) ? (uint64_t)info.tcpi_last_data_recv * USEC_PER_MSEC : 0;
+}
+
+int paho_socket_error(void) {
+        return atomic_load(&read_error);
+}
+
+void paho_socket_note_error(int error) {
+        atomic_store(&read_error, error);
 }
 
 void paho_socket_cut(void) {

@@ -32,6 +32,11 @@ bool paho_socket_is_connected(void);
 /* Microseconds since anything was received, by TCP_INFO; 0 when it can't be told. */
 uint64_t paho_socket_silence_usec(void);
 
+/* How reading from the server has failed on this connection (ETIMEDOUT, ECONNRESET, ...); 0 when it
+ * has not, or the server ended it in order. The library keeps this to itself, too. */
+int paho_socket_error(void);
+void paho_socket_note_error(int error);
+
 /* Ends the connection under the library's feet: what it has not acknowledged, it no longer can. */
 void paho_socket_cut(void);
 

@@ -2,6 +2,7 @@
 #include "cloud/tls-hooks.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
@@ -62,6 +63,9 @@ __attribute__((__visibility__("default"))) int SSL_read(SSL *ssl, void *buf, int
         if (!real)
                 return -1;
         r = real(ssl, buf, num);
+        if (r <= 0 && SSL_get_error(ssl, r) == SSL_ERROR_SYSCALL && errno != 0 &&
+            paho_socket_is_library_thread())
+                paho_socket_note_error(errno);
         if (answer_is_awaited() && paho_socket_is_library_thread()) {
                 if (r > 0)
                         answer_note(buf, (size_t)r);

@@ -136,9 +136,17 @@ static void do_timeout(TransportPaho *t) {
 
 static void do_lost(TransportPaho *t) {
         _cleanup_(attempt_freep) Attempt *a = TAKE_PTR(t->attempt);
+        TransportEvent event = {.kind = TRANSPORT_LOST, .reason = REASON_CLOSED};
+        int error = paho_socket_error();
+        char words[96];
 
         attempt_end(a);
-        attempt_push(a, (TransportEvent){.kind = TRANSPORT_LOST, .reason = REASON_CLOSED});
+        if (error == ETIMEDOUT) /* the kernel has given up sending */
+                event.reason = REASON_KEEPALIVE_TIMEOUT;
+        if (error != 0)
+                (void)snprintf(event.detail, sizeof(event.detail), "%s",
+                               strerror_r(error, words, sizeof(words)));
+        attempt_push(a, event);
 }
 
 static void do_close(TransportPaho *t, const Command *command) {

@@ -15,7 +15,7 @@ import pytest
 
 from harness import conf, modes, namespaces
 from harness.daemon import Daemon, run_to_exit
-from harness.place import REPOSITORY, SilentListener, await_true, free_port
+from harness.place import REPOSITORY, await_true
 from harness.roots import root_until
 from harness.topics import DOWN, UP
 from standin.rawclient import RawClient
@@ -144,9 +144,13 @@ def cause_plain_tcp_switched_off(world):
 
 
 def cause_firewall_swallows(world):
-    hole = SilentListener()
-    hole.cleanup = hole.close
-    return towards(world, hole, connect_timeout=5)
+    firewall = world.keep(namespaces.Firewall())
+    cloud = world.cloud()
+    firewall.drop(cloud.tls_port)
+    daemon = world.device(cloud, cloud={"connect_timeout": 5})
+    firewall.run(daemon.spawn)
+    daemon.wait_ready()
+    return daemon
 
 
 def cause_firewall_swallows_tls(world):
@@ -336,11 +340,26 @@ def cause_twin(world):
     return daemon
 
 
-def cause_half_open(world):
-    cloud = world.cloud()
-    daemon = world.online(cloud, cloud={"keepalive": 30})
-    cloud.set(blackhole=True)
+def cut_off(world, publish):
+    """Online, and then no packet comes through any more."""
+    firewall = world.keep(namespaces.Firewall())
+    cloud = firewall.run(world.cloud)
+    daemon = world.device(cloud, cloud={"keepalive": 30})
+    firewall.run(daemon.spawn)
+    daemon.wait_ready()
+    daemon.wait_online()
+    firewall.drop(cloud.tls_port)
+    if publish:
+        daemon.client().say(op="pub", id=1, topic=UP, payload="x", qos=1)
     return daemon
+
+
+def cause_half_open(world):
+    return cut_off(world, publish=False)
+
+
+def cause_half_open_while_publishing(world):
+    return cut_off(world, publish=True)
 
 
 def cause_cut(world):
@@ -537,7 +556,7 @@ def cause_too_many_programs(world):
 
 # What is seen of them
 
-SLOW = ("half-open", "twin")
+SLOW = ("half-open", "half-open-while-publishing", "twin")
 
 
 def lacking(words, text):
