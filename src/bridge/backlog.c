@@ -257,6 +257,46 @@ uint64_t backlog_expiry_usec(const Backlog *backlog) {
         return backlog->waiters.expiry_usec;
 }
 
+/* Takes it out of the lane, wherever in it; NULL if it isn't there. */
+static Rising *take_any(Lane *lane, uint64_t seq, bool *ret_was_sent) {
+        Rising *rising = lane_take_sent(lane, seq);
+
+        *ret_was_sent = rising;
+        if (rising)
+                return rising;
+        rising = lane_find(lane, seq);
+        return rising ? lane_take(lane, rising) : NULL;
+}
+
+static void drop_one(Backlog *backlog, uint64_t seq) {
+        bool was_sent = false;
+        Rising *rising = take_any(backlog->live, seq, &was_sent);
+        const char *text;
+
+        if (!rising)
+                rising = take_any(&backlog->old, seq, &was_sent);
+        text = was_sent ? "an administrator has dropped the message; it was being sent, and may "
+                          "arrive all the same"
+                        : "an administrator has dropped the message";
+        backlog_note_gone(backlog, seq);
+        if (rising) {
+                receipt_fail(&rising->receipt, LOCAL_ERROR_FULL, text);
+                backlog_detach(rising);
+                rising_free(rising);
+        }
+        waiters_fail(&backlog->waiters, seq, LOCAL_ERROR_FULL, text);
+}
+
+int backlog_drop(Backlog *backlog, const uint64_t *seqs, size_t n) {
+        int r = store_give_up(backlog->store, seqs, n, STORE_FATE_DROPPED);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                drop_one(backlog, seqs[i]);
+        return 0;
+}
+
 /* Questions */
 
 typedef struct Question {

@@ -77,6 +77,10 @@ void backlog_expire(Backlog *backlog, Rising *rising);
 /* Gives up those on disk whose ttl has ended while somebody waits for them; says how many. */
 size_t backlog_expire_waiting(Backlog *backlog, uint64_t now_usec);
 
+/* Gives up messages that are on disk, in the lanes too, because an administrator says so. 0 or
+ * -errno. */
+_warn_unused_ int backlog_drop(Backlog *backlog, const uint64_t *seqs, size_t n);
+
 /* Answers @take_receipt, which has the number of a message, when its fate is known. */
 void backlog_ask(Backlog *backlog, Receipt *take_receipt);
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "bridge/spool-desk.h"
 #include "bridge/status.h"
 #include "cloud/tls.h"
 #include "util/clock.h"
@@ -21,6 +22,7 @@ struct Bridge {
         Link *link;
         Uplink *uplink;
         Downlink *downlink;
+        SpoolDesk *desk;
         LocalServer *server;
         uint64_t started_wall_msec;
 
@@ -219,9 +221,22 @@ static void on_receipt(void *userdata,
 }
 
 static void on_spool(void *userdata, LocalSession *session, const LocalSpool *request) {
-        (void)userdata;
-        local_session_error(session, request->id, LOCAL_ERROR_UNSUPPORTED, NULL,
-                            "the spool can't be looked at in this version");
+        Bridge *bridge = userdata;
+
+        if (need_client(bridge, session, request->id)) /* it is told of the session's end */
+                spool_desk_request(bridge->desk, session, request);
+}
+
+static uint64_t on_desk_next_seq(void *userdata) {
+        const Bridge *bridge = userdata;
+
+        return uplink_next_seq(bridge->uplink);
+}
+
+static int on_desk_drop(void *userdata, const uint64_t *seqs, size_t n) {
+        const Bridge *bridge = userdata;
+
+        return uplink_drop(bridge->uplink, seqs, n);
 }
 
 static void on_closed(void *userdata, LocalSession *session) {
@@ -232,7 +247,10 @@ static void on_closed(void *userdata, LocalSession *session) {
                 return;
         downlink_forget(bridge->downlink, client);
         client_remove(&bridge->clients, client);
-        if (bridge->uplink) /* or nothing waits any more: see bridge_free() */
+        /* At the end of the bridge both have answered already, and are gone. */
+        if (bridge->desk)
+                spool_desk_forget(bridge->desk, session);
+        if (bridge->uplink)
                 uplink_forget(bridge->uplink, session);
 }
 
@@ -384,6 +402,10 @@ int bridge_new(Bridge **ret,
                          &config->downlink);
         if (r < 0)
                 goto fail;
+        r = spool_desk_new(&bridge->desk,
+                           &(SpoolDeskHandler){on_desk_next_seq, on_desk_drop, bridge});
+        if (r < 0)
+                goto fail;
         r = add_sources(bridge);
         if (r < 0)
                 goto fail;
@@ -404,6 +426,7 @@ Bridge *bridge_free(Bridge *bridge) {
         if (!bridge)
                 return NULL;
         /* First the answers to what waits, then a last chance to send them, then the sessions. */
+        bridge->desk = spool_desk_free(bridge->desk);
         bridge->uplink = uplink_free(bridge->uplink);
         if (bridge->server)
                 local_server_flush(bridge->server);
@@ -428,6 +451,7 @@ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
         if (r < 0)
                 return r;
         bridge->store = store;
+        spool_desk_set_store(bridge->desk, store);
         uplink_set_store(bridge->uplink, store, info);
         downlink_set_store(bridge->downlink, store);
         return 0;

@@ -274,6 +274,14 @@ void uplink_ask(Uplink *uplink, Client *client, const LocalId *id, uint64_t seq,
         backlog_ask(uplink->backlog, &receipt);
 }
 
+uint64_t uplink_next_seq(Uplink *uplink) {
+        return backlog_next_seq(uplink->backlog);
+}
+
+int uplink_drop(Uplink *uplink, const uint64_t *seqs, size_t n) {
+        return backlog_drop(uplink->backlog, seqs, n);
+}
+
 void uplink_forget(Uplink *uplink, const LocalSession *session) {
         backlog_forget(uplink->backlog, session);
 }

@@ -71,6 +71,13 @@ void uplink_publish(Uplink *uplink, Client *client, const LocalPublish *publish,
  * it), or of @wait: LOCAL_WAIT_STORED, _DELIVERED. */
 void uplink_ask(Uplink *uplink, Client *client, const LocalId *id, uint64_t seq, LocalWait wait);
 
+/* A number that no message has yet; those that come have higher ones. */
+uint64_t uplink_next_seq(Uplink *uplink);
+
+/* Messages that are on disk are given up, wherever they are beside: those who wait for them are
+ * told. What was sent may arrive all the same. 0 or -errno. */
+_warn_unused_ int uplink_drop(Uplink *uplink, const uint64_t *seqs, size_t n);
+
 /* This session is gone. */
 void uplink_forget(Uplink *uplink, const LocalSession *session);
 

@@ -28,6 +28,7 @@ static const Fact *fact_find(const char *name) {
                         {"started", FACT_TIME, NULL},
                         {"retry_in", FACT_DURATION, NULL},
                         {"keepalive", FACT_DURATION, NULL},
+                        {"drain_seconds", FACT_DURATION, "drains in"},
                         {"root_days", FACT_DAYS, "root expires in"},
                         {"tls", FACT_PLAIN, "TLS"},
                         {"tls_version", FACT_PLAIN, "TLS version"},

@@ -50,7 +50,7 @@ static void print_message(const Listing *l, const json_t *message) {
         if (json_is_integer(expires_in))
                 fact_duration(json_integer_value(expires_in), left);
         fact_text("topic", json_object_get(message, "topic"), l->now, topic);
-        (void)printf("%10" PRId64 "  %12s  %12s  %8" PRId64 "  %s\n", number(message, "receipt"),
+        (void)printf("%16" PRId64 "  %12s  %12s  %8" PRId64 "  %s\n", number(message, "receipt"),
                      age, left, number(message, "size"), topic);
 }
 
@@ -60,7 +60,7 @@ static void print_page(Listing *l, const json_t *page) {
 
         if (!l->options->json && l->n_messages == 0 &&
             json_array_size(json_object_get(page, "messages")) > 0)
-                (void)printf("%10s  %12s  %12s  %8s  %s\n", "RECEIPT", "AGE", "TTL LEFT", "BYTES",
+                (void)printf("%16s  %12s  %12s  %8s  %s\n", "RECEIPT", "AGE", "TTL LEFT", "BYTES",
                              "TOPIC");
         json_array_foreach(json_object_get(page, "messages"), i, message) {
                 print_message(l, message);

@@ -33,6 +33,8 @@ static const LogEventInfo table[_LOG_EVENT_MAX] = {
                                              LOG_WARNING},
                 [LOG_EVENT_CLIENT_FORGOTTEN] = {"client-forgotten",
                                                 "4c54f84a0b0646a291b06c688b0748bd", LOG_NOTICE},
+                [LOG_EVENT_SPOOL_CLEARED] = {"spool-cleared", "bd809a6bd16246b592bacec351595236",
+                                             LOG_NOTICE},
                 [LOG_EVENT_ROOT_EXPIRING] = {"root-expiring", "1ca0fb265c7b4754a162e3751ef5ad2b",
                                              LOG_WARNING},
                 [LOG_EVENT_CONFIG_INVALID] = {"config-invalid", "b5e56c96f47b4f199a7650154daba8a4",

@@ -29,6 +29,7 @@ typedef enum LogEvent {
         LOG_EVENT_INBOX_REFUSES,        /* messages for durable subscribers can't be kept */
         LOG_EVENT_INBOX_DROPPED,        /* some of them were dropped: the inbox is full */
         LOG_EVENT_CLIENT_FORGOTTEN,     /* a durable client has stayed away for too long */
+        LOG_EVENT_SPOOL_CLEARED,        /* an administrator has dropped stored messages */
         LOG_EVENT_ROOT_EXPIRING,        /* a trusted root ends soon */
         LOG_EVENT_CONFIG_INVALID,       /* the configuration file has errors */
         LOG_EVENT_RELOADED,             /* the configuration was read again, and is in use */

@@ -214,6 +214,15 @@ void local_session_message(LocalSession *session,
             redelivered ? " redelivered" : "", payload);
 }
 
+pid_t local_session_pid(const LocalSession *session) {
+        (void)session;
+        return 4711;
+}
+
+const char *local_session_name(const LocalSession *session) {
+        return session->client ? session->client : "fake";
+}
+
 void local_session_hold(LocalSession *session) {
         session->holds++;
 }
