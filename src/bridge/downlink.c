@@ -27,6 +27,14 @@ struct Downlink {
         uint64_t unwanted;
 };
 
+static void use_config(Downlink *downlink, const DownlinkConfig *config) {
+        downlink->config = *config;
+        downlink->world.routes = config->routes;
+        downlink->world.topics = config->topics;
+        remotes_set_max(&downlink->world.remotes, config->max_subscriptions);
+        durables_set_config(downlink->durables, &config->durable);
+}
+
 int downlink_new(Downlink **ret,
                  Link *link,
                  Clients *clients,
@@ -45,17 +53,9 @@ int downlink_new(Downlink **ret,
         if (r < 0)
                 return r;
         holdback_init(&downlink->holdback, link, downlink->durables);
-        downlink_set_config(downlink, config);
+        use_config(downlink, config);
         *ret = TAKE_PTR(downlink);
         return 0;
-}
-
-void downlink_set_config(Downlink *downlink, const DownlinkConfig *config) {
-        downlink->config = *config;
-        downlink->world.routes = config->routes;
-        downlink->world.topics = config->topics;
-        remotes_set_max(&downlink->world.remotes, config->max_subscriptions);
-        durables_set_config(downlink->durables, &config->durable);
 }
 
 Downlink *downlink_free(Downlink *downlink) {
@@ -185,6 +185,35 @@ void downlink_on_online(Downlink *downlink, uint64_t now_usec) {
 void downlink_on_offline(Downlink *downlink) {
         remotes_on_offline(&downlink->world.remotes);
         holdback_on_offline(&downlink->holdback);
+        settle_all(downlink);
+}
+
+/* Other routes */
+
+static void reroute_add(Downlink *downlink, Client *client, Subscription *s) {
+        const LocalSubscribe request = {.id = s->answered ? NULL : &s->id, .filter = s->filter};
+        const char *problem = NULL;
+        int r = subscription_reroute_add(&downlink->world, s, &problem);
+
+        if (r > 0)
+                return;
+        subscription_explain(client->session, &request, r, problem);
+        discard(downlink, client, detach(client, s->filter));
+}
+
+void downlink_set_config(Downlink *downlink, const DownlinkConfig *config) {
+        use_config(downlink, config);
+        for (Client *client = downlink->clients->first; client; client = client->next)
+                for (Subscription *s = client->subscriptions; s; s = s->next)
+                        subscription_reroute_keep(&downlink->world, s);
+        durables_reroute_keep(downlink->durables);
+        remotes_sweep(&downlink->world.remotes);
+        for (Client *client = downlink->clients->first; client; client = client->next)
+                for (Subscription *s = client->subscriptions, *next; s; s = next) {
+                        next = s->next;
+                        reroute_add(downlink, client, s);
+                }
+        durables_reroute_add(downlink->durables);
         settle_all(downlink);
 }
 

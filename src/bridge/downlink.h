@@ -42,7 +42,8 @@ _warn_unused_ int downlink_new(Downlink **ret,
                                Clients *clients,
                                Guard *guard,
                                const DownlinkConfig *config);
-/* From now on goes by another configuration; subscriptions that are there keep their names. */
+/* From now on goes by another configuration: the subscriptions that are there go through its routes
+ * once more. A program whose subscription they no longer serve is told, and loses it. */
 void downlink_set_config(Downlink *downlink, const DownlinkConfig *config);
 /* From then on the guard lets nothing be acknowledged. */
 Downlink *downlink_free(Downlink *downlink);

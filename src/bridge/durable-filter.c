@@ -202,3 +202,17 @@ void durable_filter_refused(DurableFilter *f, const char *remote) {
                             "is tried again with each connection",
                             f->durable->name, s->filter);
 }
+
+/* Other routes */
+
+void durable_filter_reroute(DurableFilter *f) {
+        const Subscription *s = f->subscription;
+        const char *problem = NULL;
+        int r = subscription_reroute_add(f->durable->durables->world, f->subscription, &problem);
+
+        /* It stays, as at a start: its messages would be lost for a mistake in a file. */
+        if (r <= 0)
+                log_warning("The durable subscription of '%s' to '%s' gets no messages by the "
+                            "configuration as it is now: %s",
+                            f->durable->name, s->filter, durable_why_unusable(r, problem));
+}

@@ -63,6 +63,9 @@ Durable *durable_find_key(const Durables *durables, const char *key);
 /* Tells the store that the client is here. */
 void durable_touch(const Durable *durable);
 
+/* Why a subscription is not there in the cloud, for people; @r is subscription_new()'s. */
+const char *durable_why_unusable(int r, const char *problem);
+
 void durables_pump_store(Durables *durables, uint64_t now_usec);
 
 /* For a program that is there, or at start for none. Returns as subscription_new(). */
@@ -82,6 +85,8 @@ _warn_unused_ int durable_filter_end(DurableFilter *filter,
 
 /* Answers the program when everything is settled. */
 void durable_filter_settle(DurableFilter *filter);
+/* Asks for what the routes bring, after subscription_reroute_keep(). It stays in any case. */
+void durable_filter_reroute(DurableFilter *filter);
 void durable_filter_refused(DurableFilter *filter, const char *remote);
 
 /* The client has no subscription any more. */

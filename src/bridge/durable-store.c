@@ -56,7 +56,7 @@ static int parse_key(const char *key, uid_t *ret_uid, const char **ret_name) {
         return 0;
 }
 
-static const char *why_unusable(int r, const char *problem) {
+const char *durable_why_unusable(int r, const char *problem) {
         switch (r) {
         case 0:
                 return "no route in the configuration brings it down";
@@ -107,7 +107,7 @@ static int on_subscription(const char *key, const char *filter, int qos, void *u
         if (r <= 0)
                 log_warning("The durable subscription of '%s' to '%s' is not made: %s. Its messages "
                             "are not received until the configuration allows it again",
-                            key, filter, why_unusable(r, problem));
+                            key, filter, durable_why_unusable(r, problem));
         return 0;
 }
 
@@ -131,8 +131,12 @@ static void on_dropped(const char *key, uint64_t n, void *userdata) {
         durable->dropped_said_usec = now;
 }
 
+static int read_all(Durables *d) {
+        return store_each_subscription(d->store, on_subscription, d);
+}
+
 static void load(Durables *d) {
-        int r = store_each_subscription(d->store, on_subscription, d);
+        int r = read_all(d);
 
         if (r < 0) {
                 (void)log_error_errno(r, "Cannot read the durable subscriptions, trying again");
@@ -200,4 +204,22 @@ void durables_pump_store(Durables *d, uint64_t now_usec) {
                 d->forget_usec = now_usec + FORGET_USEC;
                 durables_forget(d, d->config.forget_msec);
         }
+}
+
+/* Other routes */
+
+void durables_reroute_keep(Durables *d) {
+        for (Durable *durable = d->first; durable; durable = durable->next)
+                for (DurableFilter *f = durable->filters; f; f = f->next)
+                        subscription_reroute_keep(d->world, f->subscription);
+}
+
+void durables_reroute_add(Durables *d) {
+        for (Durable *durable = d->first; durable; durable = durable->next)
+                for (DurableFilter *f = durable->filters; f; f = f->next)
+                        durable_filter_reroute(f);
+        /* Those that the routes did not allow when the store was read. */
+        if (d->loaded && read_all(d) < 0)
+                log_warning("Cannot read the durable subscriptions; those that could not be made "
+                            "at the start are made at the next");
 }

@@ -33,6 +33,10 @@ Durables *durables_free(Durables *durables);
 
 void durables_set_config(Durables *durables, const DurablesConfig *config);
 
+/* The routes have changed: see subscription_reroute_keep(). */
+void durables_reroute_keep(Durables *durables);
+void durables_reroute_add(Durables *durables);
+
 /* From now on there can be durable subscriptions; makes those that are in the store. @store must
  * outlive the link. */
 void durables_set_store(Durables *durables, Store *store);

@@ -76,13 +76,14 @@ int remotes_take(Remotes *remotes, const char *filter, int qos, RemoteFilter **r
         return 0;
 }
 
-void remotes_drop(Remotes *remotes, RemoteFilter *remote) {
-        RemoteFilter **place = &remotes->first;
+bool remotes_has(const Remotes *remotes, const char *filter) {
+        return find(remotes, filter) != NULL;
+}
 
-        if (--remote->n_users > 0)
-                return;
-        while (*place != remote)
-                place = &(*place)->next;
+/* Ends the one that @place points to. */
+static void end(Remotes *remotes, RemoteFilter **place) {
+        RemoteFilter *remote = *place;
+
         *place = remote->next;
         remotes->n--;
         /* If it can't be told, its messages come unwanted until the next connection. */
@@ -90,6 +91,26 @@ void remotes_drop(Remotes *remotes, RemoteFilter *remote) {
                 (void)(link_unsubscribe(remotes->link, ++remotes->last_token, remote->filter) < 0);
         free(remote->filter);
         free(remote);
+}
+
+void remotes_drop(Remotes *remotes, RemoteFilter *remote) {
+        RemoteFilter **place = &remotes->first;
+
+        if (--remote->n_users > 0)
+                return;
+        while (*place != remote)
+                place = &(*place)->next;
+        end(remotes, place);
+}
+
+void remotes_sweep(Remotes *remotes) {
+        RemoteFilter **place = &remotes->first;
+
+        while (*place)
+                if ((*place)->n_users == 0)
+                        end(remotes, place);
+                else
+                        place = &(*place)->next;
 }
 
 void remotes_retry(Remotes *remotes, RemoteFilter *remote) {

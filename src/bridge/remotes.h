@@ -44,6 +44,10 @@ _warn_unused_ int remotes_take(Remotes *remotes, const char *filter, int qos, Re
 /* One user fewer; the last one unsubscribes it. */
 void remotes_drop(Remotes *remotes, RemoteFilter *remote);
 
+/* Unsubscribes those without users: whose n_users was only counted down, in case somebody came. */
+void remotes_sweep(Remotes *remotes);
+bool remotes_has(const Remotes *remotes, const char *filter);
+
 /* Asks for one again that was refused before. */
 void remotes_retry(Remotes *remotes, RemoteFilter *remote);
 

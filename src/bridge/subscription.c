@@ -9,6 +9,7 @@ typedef struct Making {
         SubscriptionWorld *world;
         Subscription *subscription;
         const char *problem; /* with a remote name */
+        size_t n_kept;       /* uses that need not be added */
 } Making;
 
 static int min_int(int a, int b) {
@@ -97,6 +98,54 @@ Subscription *subscription_free(SubscriptionWorld *world, Subscription *subscrip
         free(subscription->filter);
         free(subscription);
         return NULL;
+}
+
+static int keep_use(const char *name, int route_qos, void *userdata) {
+        const Making *making = userdata;
+
+        return remotes_has(&making->world->remotes, name) ? add_use(name, route_qos, userdata) : 0;
+}
+
+void subscription_reroute_keep(SubscriptionWorld *world, Subscription *subscription) {
+        Making making = {.world = world, .subscription = subscription};
+        RemoteUse *old = subscription->uses;
+        size_t n_old = subscription->n_uses;
+
+        subscription->uses = NULL;
+        subscription->n_uses = 0;
+        /* What fails here is tried again by the second step. */
+        (void)(route_filter_down(world->routes, subscription->filter, keep_use, &making) < 0);
+        /* Only now, so that the guard always knows what is durable. */
+        for (size_t i = 0; i < n_old; i++) {
+                guard_remove(world->guard, old[i].remote->filter,
+                             subscription->durable && old[i].qos > 0);
+                old[i].remote->n_users--;
+        }
+        free(old);
+}
+
+static int add_missing_use(const char *name, int route_qos, void *userdata) {
+        const Making *making = userdata;
+
+        for (size_t i = 0; i < making->n_kept; i++)
+                if (strcmp(making->subscription->uses[i].remote->filter, name) == 0)
+                        return 0;
+        return add_use(name, route_qos, userdata);
+}
+
+int subscription_reroute_add(SubscriptionWorld *world,
+                             Subscription *subscription,
+                             const char **ret_problem) {
+        Making making = {.world = world,
+                         .subscription = subscription,
+                         .n_kept = subscription->n_uses};
+        int r = route_filter_down(world->routes, subscription->filter, add_missing_use, &making);
+
+        if (r > 0 && subscription->durable && best_qos(subscription) == 0)
+                r = -EOPNOTSUPP;
+        if (r <= 0)
+                *ret_problem = making.problem;
+        return r > 0 ? 1 : r;
 }
 
 void subscription_explain(LocalSession *session,

@@ -55,6 +55,17 @@ _warn_unused_ int subscription_new(Subscription **ret,
                                    const char **ret_problem);
 Subscription *subscription_free(SubscriptionWorld *world, Subscription *subscription);
 
+/*
+ * Carries it through the world's routes once more, after these have changed. In two steps, each for
+ * all subscriptions, with remotes_sweep() between them: the first keeps what is subscribed already,
+ * the second asks for the rest. So the cloud hears only of the difference, and never has more than
+ * before or after. The second returns as subscription_new(); in the end it has what it could get.
+ */
+void subscription_reroute_keep(SubscriptionWorld *world, Subscription *subscription);
+_warn_unused_ int subscription_reroute_add(SubscriptionWorld *world,
+                                           Subscription *subscription,
+                                           const char **ret_problem);
+
 /* Tells a program why subscription_new() has failed. */
 void subscription_explain(LocalSession *session,
                           const LocalSubscribe *request,

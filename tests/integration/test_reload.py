@@ -183,6 +183,67 @@ def test_routes_for_publishes_change_at_once(world, cloud):
     assert connects(cloud) == 1
 
 
+def down(name):
+    return OWN + "/" + name
+
+
+def routes(*pairs):
+    return [{"local": a, "remote": down(b), "direction": "down"} for a, b in pairs]
+
+
+def test_subscriptions_go_through_the_new_routes(world, generous):
+    daemon = world.online(generous, routes=routes(("a/#", "old/#"), ("b/#", "same/#")))
+    client = daemon.client()
+    client.subscribe("a/x")
+    client.subscribe("b/x")
+    mark = generous.mark()
+    reload(daemon, routes=routes(("a/#", "new/#"), ("b/#", "same/#")))
+    generous.wait_event("subscribe", after=mark)
+    generous.wait_event("unsubscribe", after=mark)
+    asked = [e for e in generous.events(after=mark) if "subscribe" in e["kind"]]
+    assert [e["kind"] for e in asked if e["kind"] == "subscribe"] == ["subscribe"]
+    assert len([e for e in asked if e["kind"] == "unsubscribe"]) == 1
+    generous.publish(down("new/x"), "1")
+    generous.publish(down("same/x"), "2")
+    assert client.message()["topic"] == "a/x"
+    assert client.message()["topic"] == "b/x"
+    assert connects(generous) == 1
+
+
+def test_program_that_no_route_serves_any_more_is_told(world, generous):
+    daemon = world.online(generous, routes=routes(("a/#", "a/#"), ("b/#", "b/#")))
+    client = daemon.client()
+    client.subscribe("a/x")
+    client.subscribe("b/x")
+    reload(daemon, routes=routes(("b/#", "b/#")))
+    error = client.expect("error", code="bad-topic")
+    assert error["filter"] == "a/x" and "id" not in error
+    generous.publish(down("b/x"), "2")
+    assert client.message()["topic"] == "b/x"
+
+
+def test_durable_subscription_goes_through_the_new_routes(world, generous):
+    os.mkdir(world.path("state"), 0o700)
+    daemon = world.online(
+        generous, routes=routes(("a/#", "old/#")), local={"state": world.path("state")}
+    )
+    client = daemon.client()
+    client.hello("meter")
+    assert client.ask("sub", filter="a/x", qos=1, durable=True)["state"] == "subscribed"
+    client.close()
+    mark = generous.mark()
+    reload(daemon, routes=routes(("c/#", "c/#")))
+    generous.wait_event("unsubscribe", after=mark)
+    daemon.wait_log("gets no messages by the configuration")
+    reload(daemon, routes=routes(("a/#", "new/#")))
+    generous.wait_event("subscribe", after=mark)
+    generous.publish(down("new/x"), "kept", qos=1)
+    later = daemon.client()
+    later.hello("meter")
+    assert later.ask("sub", filter="a/x", qos=1, durable=True)["state"] == "subscribed"
+    assert later.message()["payload"] == "kept"
+
+
 def test_what_takes_a_restart_is_named(world, cloud):
     daemon = world.online(cloud)
     client = daemon.client()

@@ -328,6 +328,141 @@ static void test_routes(void) {
         world_free(&w);
 }
 
+/* Other routes under subscriptions at work */
+
+static void add_route(RouteTable *table, const char *local, const char *remote, int qos) {
+        static const RouteVariables variables;
+        const RouteSpec spec = {
+                        .local = local, .remote = remote, .direction = ROUTE_DOWN, .qos = qos};
+        char *error = NULL;
+
+        CHECK_INT(route_table_add(table, &spec, &variables, &error), 0);
+}
+
+/* Goes over to @routes, which the world then owns. */
+static void reroute(World *w, RouteTable *take_routes, unsigned max_subscriptions) {
+        const DownlinkConfig config = {.routes = take_routes,
+                                       .max_payload_bytes = MESSAGE_PAYLOAD_MAX,
+                                       .max_subscriptions = max_subscriptions,
+                                       .durable = {.window_bytes = 1024}};
+
+        downlink_set_config(w->downlink, &config);
+        route_table_free(w->routes);
+        w->routes = take_routes;
+}
+
+static RouteTable *new_table(void) {
+        RouteTable *table = NULL;
+
+        CHECK_INT(route_table_new(&table), 0);
+        return table;
+}
+
+static void test_other_routes_touch_only_what_differs(void) {
+        RouteTable *table = new_table();
+        Client *client;
+        World w;
+
+        world_new(&w, NULL, NULL);
+        world_route(&w, "a/#", "old/a/#", ROUTE_DOWN, 1);
+        world_route(&w, "b/#", "same/b/#", ROUTE_DOWN, 1);
+        world_online(&w);
+        client = world_client(&w);
+        subscribe(&w, client, 1, "a/x", 1);
+        subscribe(&w, client, 2, "b/x", 1);
+        answer(&w, "old/a/x", 1);
+        answer(&w, "same/b/x", 1);
+        (void)took(client);
+        (void)fake_requests(w.fake);
+
+        add_route(table, "a/#", "new/a/#", 1);
+        add_route(table, "b/#", "same/b/#", 1);
+        reroute(&w, table, 2); /* as many as there are */
+        CHECK_STR(fake_requests(w.fake), "unsub old/a/x sub new/a/x/1 ");
+        CHECK_INT(filters(&w), 2);
+        CHECK_STR(took(client), "");
+        message(&w, "new/a/x", "one", 1);
+        message(&w, "same/b/x", "two", 1);
+        message(&w, "old/a/x", "three", 1);
+        CHECK_STR(took(client), "msg a/x qos=1 mid=1 one\nmsg b/x qos=1 mid=2 two\n");
+
+        /* The same once more is nothing. */
+        table = new_table();
+        add_route(table, "a/#", "new/a/#", 1);
+        add_route(table, "b/#", "same/b/#", 1);
+        reroute(&w, table, 2);
+        CHECK_STR(fake_requests(w.fake), "");
+        unsubscribe(&w, client, 3, "a/x");
+        unsubscribe(&w, client, 4, "b/x");
+        CHECK_INT(filters(&w), 0);
+        world_free(&w);
+}
+
+static void test_subscription_that_no_route_serves_any_more(void) {
+        RouteTable *table = new_table();
+        Client *client;
+        World w;
+
+        world_new(&w, NULL, NULL);
+        world_route(&w, "a/#", "r/a/#", ROUTE_DOWN, 1);
+        world_route(&w, "b/#", "r/b/#", ROUTE_DOWN, 1);
+        world_online(&w);
+        client = world_client(&w);
+        subscribe(&w, client, 1, "a/x", 1);
+        subscribe(&w, client, 2, "b/x", 1);
+        answer(&w, "r/b/x", 1);
+        CHECK_STR(took(client), "ack 2 subscribed qos=1\n");
+        (void)fake_requests(w.fake);
+        add_route(table, "c/#", "r/c/#", 1);
+        reroute(&w, table, 0);
+        CHECK_STR(fake_requests(w.fake), "unsub r/b/x unsub r/a/x ");
+        /* The first was never answered: this is its answer. */
+        CHECK(strstr(took(client), "error 1 bad-topic"));
+        CHECK_INT(filters(&w), 0);
+        CHECK_INT(fake_session_holds(client->session), 0);
+        world_free(&w);
+}
+
+static void test_shared_filters_and_unanswered_subscriptions_are_rerouted(void) {
+        RouteTable *table = new_table();
+        Client *one, *two;
+        World w;
+
+        world_new(&w, NULL, NULL);
+        world_route(&w, "a/#", "old/#", ROUTE_DOWN, 1);
+        world_online(&w);
+        one = world_client(&w);
+        two = world_client(&w);
+        subscribe(&w, one, 1, "a/x", 0);
+        subscribe(&w, two, 1, "a/x", 1);
+        (void)fake_requests(w.fake);
+        add_route(table, "a/#", "new/#", 1);
+        reroute(&w, table, 1);
+        CHECK(strstr(fake_requests(w.fake), "unsub old/x sub new/x/"));
+        CHECK_STR(took(one), "");
+        CHECK_INT(filters(&w), 1);
+        world_free(&w);
+}
+
+static void test_other_routes_while_offline(void) {
+        RouteTable *table = new_table();
+        Client *client;
+        World w;
+
+        world_new(&w, NULL, NULL);
+        world_route(&w, "a/#", "old/#", ROUTE_DOWN, 1);
+        client = world_client(&w);
+        subscribe(&w, client, 1, "a/x", 1);
+        CHECK_STR(took(client), "ack 1 subscribed qos=1 pending\n");
+        add_route(table, "a/#", "new/#", 1);
+        add_route(table, "a/x", "more", 0);
+        reroute(&w, table, 0);
+        CHECK_STR(fake_requests(w.fake), "");
+        world_online(&w);
+        CHECK_STR(fake_requests(w.fake), "sub more/0 sub new/x/1 ");
+        world_free(&w);
+}
+
 /* A message that two routes bring down under one name comes once, under two names twice. */
 static void test_several_routes_for_a_message(void) {
         Client *client;
@@ -496,6 +631,10 @@ TEST_MAIN(TEST(test_one_subscription),
           TEST(test_pending_while_offline),
           TEST(test_refused_by_the_cloud),
           TEST(test_routes),
+          TEST(test_other_routes_touch_only_what_differs),
+          TEST(test_subscription_that_no_route_serves_any_more),
+          TEST(test_shared_filters_and_unanswered_subscriptions_are_rerouted),
+          TEST(test_other_routes_while_offline),
           TEST(test_several_routes_for_a_message),
           TEST(test_quotas),
           TEST(test_names_too_long_for_the_cloud),
