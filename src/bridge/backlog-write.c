@@ -41,7 +41,8 @@ static void say_failure(Backlog *backlog, int r) {
         if (!backlog->failing)
                 log_event(LOG_EVENT_STORE_UNUSABLE, NULL, 0,
                           "Cannot store messages: %s. Those that nobody has acknowledged yet are "
-                          "refused until this is over. Check the disk's room and health",
+                          "refused until this is over. Check the disk's room and health, and "
+                          "store.max_mebibytes and store.max_messages",
                           strerror_r(-r, words, sizeof(words)));
         backlog->failing = true;
 }

@@ -17,6 +17,7 @@ typedef struct Disk {
         const char *vfs;
         Store *store;
         StoreInfo info;
+        uint64_t base; /* the first message gets the number after it */
 } Disk;
 
 static inline void disk_init(Disk *d) {
@@ -40,6 +41,7 @@ static inline void disk_world(Disk *d, World *w, const UplinkConfig *config) {
         world_new(w, &own, NULL);
         w->now = clock_now_usec();
         disk_open(d, w);
+        d->base = d->info.next_seq - 1;
 }
 
 static inline void disk_marked(int r, StoreRecord *records, size_t n, void *userdata) {

@@ -40,7 +40,7 @@ static inline void publish_many(World *w, Client *client, int first, int n) {
 
 /* What a session was told since the last call, without the numbers of receipts. */
 static inline const char *session_told(LocalSession *session) {
-        static char text[65536];
+        static char text[262144];
         const char *line = fake_session_take(session), *number;
         size_t used = 0;
 

@@ -223,7 +223,46 @@ static void test_stop(void) {
         tear_down(&w);
 }
 
+/* QoS 0 that was handed over is written before the connection is closed, however late the stop
+ * comes. */
+static void test_stop_waits_for_what_is_being_written(void) {
+        World w;
+        int fd;
+
+        set_up(&w);
+        go_online(&w);
+        fd = connect_program();
+        say(&w, fd, "{\"op\":\"pub\",\"id\":7,\"topic\":\"up\",\"payload\":\"x\"}\n");
+        bridge_stop(w.bridge, on_stopped, &w);
+        run(&w, 20);
+        CHECK(!w.fake->closing);
+        CHECK_STR(heard(fd), "");
+        fake_published(w.fake, fake_token(w.fake, "up"), true);
+        run(&w, 20);
+        CHECK(w.fake->closing);
+        CHECK(strstr(heard(fd), "\"sent\""));
+        fake_closed(w.fake);
+        run(&w, 20);
+        CHECK_INT(w.n_stopped, 1);
+        CHECK(close(fd) == 0);
+        tear_down(&w);
+
+        /* A connection that ends by itself is not waited for. */
+        set_up(&w);
+        go_online(&w);
+        fd = connect_program();
+        say(&w, fd, "{\"op\":\"pub\",\"id\":7,\"topic\":\"up\",\"payload\":\"x\"}\n");
+        bridge_stop(w.bridge, on_stopped, &w);
+        fake_lost(w.fake, REASON_CLOSED);
+        run(&w, 20);
+        CHECK_INT(w.n_stopped, 1);
+        CHECK(strstr(heard(fd), "\"offline\""));
+        CHECK(close(fd) == 0);
+        tear_down(&w);
+}
+
 TEST_MAIN(TEST(test_both_ways),
           TEST(test_watchers),
           TEST(test_stop),
+          TEST(test_stop_waits_for_what_is_being_written),
           TEST(test_first_attempt_that_cannot_start))
