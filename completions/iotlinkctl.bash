@@ -8,7 +8,7 @@ _iotlinkctl() {
         COMPREPLY=()
         for ((i = 1; i < COMP_CWORD; i++)); do
                 case ${COMP_WORDS[i]} in
-                status | pub | sub | receipt | spool | watch | sign | check | metrics)
+                status | pub | sub | unsub | receipt | spool | watch | sign | check | metrics)
                         command=${COMP_WORDS[i]}
                         action=${COMP_WORDS[i + 1]}
                         break
@@ -38,9 +38,10 @@ _iotlinkctl() {
         esac
 
         case $command in
-        '') options+=' status pub sub receipt spool watch sign check metrics' ;;
+        '') options+=' status pub sub unsub receipt spool watch sign check metrics' ;;
         pub) options+=' --file --lines --qos --wait --ttl' ;;
         sub) options+=' --count --verbose --durable --qos' ;;
+        unsub) options+=' --durable' ;;
         receipt) options+=' --wait' ;;
         metrics) options+=' --prometheus --label --output' ;;
         spool)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for iotlinkctl(1)
 
-set -l commands status pub sub receipt spool watch sign check metrics
+set -l commands status pub sub unsub receipt spool watch sign check metrics
 set -l none "not __fish_seen_subcommand_from $commands"
 
 complete -c iotlinkctl -f
@@ -14,6 +14,7 @@ complete -c iotlinkctl -l version -d 'Show the version'
 complete -c iotlinkctl -n $none -a status -d 'Show how the connection to the cloud is'
 complete -c iotlinkctl -n $none -a pub -d 'Publish, and print the receipt'
 complete -c iotlinkctl -n $none -a sub -d 'Print messages as they come'
+complete -c iotlinkctl -n $none -a unsub -d 'End durable subscriptions'
 complete -c iotlinkctl -n $none -a receipt -d 'Say what became of a stored message'
 complete -c iotlinkctl -n $none -a spool -d 'Show or drop what waits for the cloud on disk'
 complete -c iotlinkctl -n $none -a watch -d 'Print each change of the connection'
@@ -30,7 +31,7 @@ complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s t -l ttl -x -d 'G
 complete -c iotlinkctl -n '__fish_seen_subcommand_from sub' -s C -l count -x -d 'End after so many messages'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from sub' -s v -l verbose -d 'Print topics'
 
-complete -c iotlinkctl -n '__fish_seen_subcommand_from sub' -s d -l durable -x -d 'Keep what comes meanwhile, for this name'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from sub unsub' -s d -l durable -x -d 'Keep what comes meanwhile, for this name'
 
 complete -c iotlinkctl -n '__fish_seen_subcommand_from spool; and not __fish_seen_subcommand_from list drop' -a list -d 'Show what waits'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from spool; and not __fish_seen_subcommand_from list drop' -a drop -d 'Drop what waits'

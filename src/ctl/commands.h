@@ -10,6 +10,7 @@ int command_pub(const Options *options, char **args);
 int command_sub(const Options *options, char **args);
 int command_receipt(const Options *options, char **args);
 int command_spool(const Options *options, char **args);
+int command_unsub(const Options *options, char **args);
 int command_watch(const Options *options, char **args);
 int command_sign(const Options *options, char **args);
 int command_check(const Options *options, char **args);

@@ -14,6 +14,8 @@ const Command commands[] = {
                 {"status", "", "shows how the connection to the cloud is", 0, 0, command_status},
                 {"pub", "TOPIC [PAYLOAD]", "publishes, and prints the receipt", 1, 2, command_pub},
                 {"sub", "FILTER...", "prints messages as they come", 1, -1, command_sub},
+                {"unsub", "FILTER...", "ends what 'sub --durable' began, with its messages", 1, -1,
+                 command_unsub},
                 {"receipt", "NUMBER", "says what became of a message that was stored", 1, 1,
                  command_receipt},
                 {"spool", "list|drop [FILTER]", "shows or drops what waits for the cloud on disk",

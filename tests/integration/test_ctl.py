@@ -9,7 +9,7 @@ import pytest
 
 from harness import conf
 from harness.ctl import DONE, NO_DAEMON, REFUSED, USAGE
-from harness.place import PATIENCE
+from harness.place import PATIENCE, await_true
 from harness.topics import DOWN, OWN, PAYLOADS, UP
 
 
@@ -199,10 +199,34 @@ def test_sub_that_the_cloud_rejects_fails(ctl, cloud):
     assert DOWN in done.stderr
 
 
-def test_sub_durable_is_refused_by_this_version(ctl):
-    done = ctl.run("sub", "--durable", "me", DOWN)
-    assert done.returncode in (REFUSED, USAGE)
-    assert "durable" in done.stderr
+def test_sub_durable_keeps_what_comes_meanwhile_until_unsub(world, cloud):
+    os.mkdir(world.path("state"), 0o700)
+    daemon = world.online(cloud, local={"state": world.path("state")})
+    ctl = world.ctl(daemon.socket_path)
+    durable = ["--durable", "meter"]
+    child = ctl.spawn("sub", *durable, "-C", "1", DOWN)
+    cloud.wait_event("subscribe")
+    cloud.publish(DOWN, b"one")
+    assert child.wait_exit() == DONE
+    assert child.output == b"one\n"
+    await_true(lambda: daemon.status()["inbox"] == 0, what="that one is done")
+    cloud.publish(DOWN, b"two")
+    await_true(lambda: daemon.status()["inbox"] == 1, what="that two is kept")
+    done = ctl.run("sub", *durable, "-C", "1", DOWN)
+    assert (done.returncode, done.stdout) == (DONE, "two\n")
+
+    done = ctl.run("unsub", *durable, DOWN)
+    assert (done.returncode, done.stdout) == (DONE, "unsubscribed %s\n" % DOWN)
+    assert daemon.status()["durable_clients"] == 0
+    done = ctl.run("unsub", *durable, DOWN)
+    assert done.returncode == REFUSED and "bad-request" in done.stderr
+    assert ctl.run("unsub", DOWN).returncode == USAGE
+
+
+def test_sub_durable_without_a_store_is_refused(ctl):
+    done = ctl.run("sub", "--durable", "meter", DOWN)
+    assert done.returncode == REFUSED
+    assert "store" in done.stderr
 
 
 def test_watch_prints_each_change(ctl, cloud):

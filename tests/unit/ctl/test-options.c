@@ -18,6 +18,7 @@ const Command commands[] = {
                 {"status", "", "does", 0, 0, run_nothing},
                 {"pub", "TOPIC [PAYLOAD]", "does", 1, 2, run_nothing},
                 {"sub", "FILTER...", "does", 1, -1, run_nothing},
+                {"unsub", "FILTER...", "does", 1, -1, run_nothing},
                 {"receipt", "NUMBER", "does", 1, 1, run_nothing},
                 {"spool", "list|drop [FILTER]", "does", 1, 2, run_nothing},
                 {"sign", "", "does", 0, 0, run_nothing},
@@ -98,6 +99,9 @@ static void test_options_stand_anywhere(void) {
 
         CHECK_INT(parse(&p, "sub -d me f"), 0);
         CHECK_STR(p.options.durable, "me");
+        CHECK_INT(parse(&p, "unsub --durable me a b"), 0);
+        CHECK_STR(p.options.durable, "me");
+        CHECK_STR(p.args[1], "b");
         CHECK_INT(parse(&p, "spool -n 5 list a/#"), 0);
         CHECK_INT(p.options.limit, 5);
         CHECK_STR(p.args[0], "list");
