@@ -68,9 +68,7 @@ static bool is_in_memory(void *userdata, uint64_t seq) {
 
 /* When the file was damaged in mid-run, the store has begun a new one without what was in it. What
  * memory still has goes there. */
-static void on_replaced(const StoreInfo *info, void *userdata) {
-        Backlog *backlog = userdata;
-
+void backlog_on_replaced(Backlog *backlog, const StoreInfo *info) {
         log_store_set_aside(info);
         if (info->next_seq > backlog->next_seq)
                 backlog->next_seq = info->next_seq;
@@ -87,6 +85,10 @@ static void on_replaced(const StoreInfo *info, void *userdata) {
                 return;
         backlog_read_again_from(backlog, info->first_seq);
         backlog_learn_topics(backlog, info->last_seq);
+}
+
+static void on_replaced(const StoreInfo *info, void *userdata) {
+        backlog_on_replaced(userdata, info);
 }
 
 static void on_dropped(uint32_t route, const uint64_t *seqs, size_t n, void *userdata) {

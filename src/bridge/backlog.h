@@ -35,6 +35,9 @@ _warn_unused_ int backlog_new(Backlog **ret, Lane *live, const BacklogHandler *h
  * Once. */
 void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info);
 
+/* The store has started anew (store_on_replaced(), which backlog_set_store() sets to this). */
+void backlog_on_replaced(Backlog *backlog, const StoreInfo *info);
+
 /* For the end of the daemon: writes what is in memory only and waits a moment for it. */
 void backlog_wait(Backlog *backlog);
 

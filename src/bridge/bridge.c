@@ -443,6 +443,13 @@ Bridge *bridge_free(Bridge *bridge) {
         return NULL;
 }
 
+static void on_store_replaced(const StoreInfo *info, void *userdata) {
+        Bridge *bridge = userdata;
+
+        uplink_on_store_replaced(bridge->uplink, info);
+        downlink_on_store_replaced(bridge->downlink);
+}
+
 int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
         int r;
 
@@ -454,6 +461,7 @@ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
         spool_desk_set_store(bridge->desk, store);
         uplink_set_store(bridge->uplink, store, info);
         downlink_set_store(bridge->downlink, store);
+        store_on_replaced(store, on_store_replaced, bridge);
         return 0;
 }
 

@@ -168,6 +168,10 @@ void downlink_on_store_replaced(Downlink *downlink) {
         durables_on_replaced(downlink->durables);
 }
 
+void downlink_forget_absent(Downlink *downlink, uint64_t max_age_msec) {
+        durables_forget(downlink->durables, max_age_msec);
+}
+
 /* The link's news */
 
 static void settle_all(Downlink *downlink) {

@@ -70,6 +70,9 @@ void downlink_on_subscribed(Downlink *downlink, uint64_t token, int code);
 void downlink_on_message(Downlink *downlink, Message *message, uint64_t kept, uint64_t now_usec);
 void downlink_on_withheld(Downlink *downlink, int r, uint64_t now_usec);
 
+/* Ends the durable subscriptions of programs that stayed away for longer. */
+void downlink_forget_absent(Downlink *downlink, uint64_t max_age_msec);
+
 /* Goes on with what could not be done before. */
 void downlink_pump(Downlink *downlink, uint64_t now_usec);
 /* When that is due; USEC_INFINITY when it is not. After downlink_pump(). */

@@ -153,13 +153,23 @@ void durables_set_store(Durables *d, Store *store) {
         load(d);
 }
 
+static void rewrite(Durable *durable) {
+        for (DurableFilter *f = durable->filters; f; f = f->next)
+                if (!f->ending && durable_filter_make(f) < 0)
+                        log_error("The durable subscription of '%s' to '%s' could not be written to "
+                                  "the new store: out of memory",
+                                  durable->name, f->subscription->filter);
+}
+
 void durables_on_replaced(Durables *d) {
-        for (Durable *durable = d->first; durable; durable = durable->next)
-                for (DurableFilter *f = durable->filters; f; f = f->next)
-                        if (!f->ending && durable_filter_make(f) < 0)
-                                log_error("The durable subscription of '%s' to '%s' could not be "
-                                          "written to the new store: out of memory",
-                                          durable->name, f->subscription->filter);
+        if (!d->loaded)
+                return;
+        for (Durable *durable = d->first; durable; durable = durable->next) {
+                rewrite(durable);
+                if (durable->client)
+                        mailbox_open(durable->mailbox, durable->client);
+        }
+        sorter_restart(d->sorter);
 }
 
 /* Forgetting */

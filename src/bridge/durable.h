@@ -41,7 +41,8 @@ void durables_reroute_add(Durables *durables);
  * outlive the link. */
 void durables_set_store(Durables *durables, Store *store);
 
-/* The store has started anew: the subscriptions are written into it once more. */
+/* The store is another file: the subscriptions are written into it once more, and what is in it
+ * comes. */
 void durables_on_replaced(Durables *durables);
 
 /* A program's requests; answered here. Returns whether it was made, or will be. */

@@ -18,6 +18,7 @@ struct Sorter {
         uint64_t asked_with; /* the newest when the page under way was asked for */
         bool behind;         /* there may be some on disk */
         bool reading;
+        bool stale;  /* what is being read is of another file */
         bool failed; /* the last step */
         uint64_t again_usec;
         bool dead; /* freed, but the store will still call */
@@ -61,9 +62,9 @@ static void read_on(Sorter *sorter);
 
 static void on_page(int r, StoreIncoming *messages, size_t n, void *userdata) {
         Sorter *sorter = userdata;
-        bool sorted = r >= 0;
+        bool sorted = r >= 0 && !sorter->stale;
 
-        sorter->reading = false;
+        sorter->reading = sorter->stale = false;
         for (size_t i = 0; i < n; i++) {
                 sorted = sorted && !sorter->dead &&
                          sort(sorter, messages[i].seq, messages[i].message);
@@ -95,6 +96,13 @@ static void read_on(Sorter *sorter) {
 void sorter_set_store(Sorter *sorter, Store *store) {
         sorter->store = store;
         sorter->behind = true;
+        read_on(sorter);
+}
+
+void sorter_restart(Sorter *sorter) {
+        sorter->sorted = 0;
+        sorter->behind = true;
+        sorter->stale = sorter->reading;
         read_on(sorter);
 }
 

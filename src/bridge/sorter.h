@@ -23,6 +23,9 @@ Sorter *sorter_free(Sorter *sorter);
 /* Begins with what is there already. */
 void sorter_set_store(Sorter *sorter, Store *store);
 
+/* The store is another file: begins anew with what is in it. */
+void sorter_restart(Sorter *sorter);
+
 /* A message has come from the cloud and was kept as @seq. */
 void sorter_take(Sorter *sorter, uint64_t seq, Message *message);
 

@@ -98,6 +98,10 @@ void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info) {
         backlog_set_store(uplink->backlog, store, info);
 }
 
+void uplink_on_store_replaced(Uplink *uplink, const StoreInfo *info) {
+        backlog_on_replaced(uplink->backlog, info);
+}
+
 static void fail_lane(Lane *lane, const char *why) {
         Rising *rising;
 

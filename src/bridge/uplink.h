@@ -61,6 +61,8 @@ void uplink_hold_back(Uplink *uplink, uint64_t now_usec);
 /* From now on messages can be stored. Without this, none is accepted while offline. @store must
  * outlive the uplink. */
 void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info);
+/* The store has started anew, for who listens to it in the uplink's place (store_on_replaced()). */
+void uplink_on_store_replaced(Uplink *uplink, const StoreInfo *info);
 
 /* Tells every program that still waits that its message is not known to have arrived. */
 Uplink *uplink_free(Uplink *uplink);

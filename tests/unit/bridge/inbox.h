@@ -24,12 +24,20 @@ static inline void inbox_world(InboxWorld *i, const StoreLimits *limits, size_t 
         i->w.now = clock_now_usec();
 }
 
+static inline void inbox_replaced(const StoreInfo *info, void *userdata) {
+        InboxWorld *i = userdata;
+
+        (void)info;
+        downlink_on_store_replaced(i->w.downlink);
+}
+
 /* The daemon opens its store, as it does at start. */
 static inline void inbox_open(InboxWorld *i) {
         CHECK_INT(store_open_with(&i->disk.store, i->disk.directory, &i->disk.limits, i->disk.vfs,
                                   50000, &i->disk.info),
                   0);
         downlink_set_store(i->w.downlink, i->disk.store);
+        store_on_replaced(i->disk.store, inbox_replaced, i);
 }
 
 static inline void inbox_begin(InboxWorld *i) {
@@ -136,6 +144,11 @@ static inline Client *inbox_subscriber(InboxWorld *i, const char *name, const ch
 static inline void inbox_message(InboxWorld *i, const char *topic, const char *payload) {
         fake_message(i->w.fake, topic, payload, 1);
         world_turn(&i->w);
+}
+
+static inline void inbox_forget(InboxWorld *i, uint64_t max_age_msec) {
+        downlink_forget_absent(i->w.downlink, max_age_msec);
+        inbox_settle(i);
 }
 
 static inline void inbox_done(InboxWorld *i, Client *client, uint64_t mid) {

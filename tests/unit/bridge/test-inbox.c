@@ -2,6 +2,9 @@
 /*
  * The way of messages to durable subscribers, with the real store.
  */
+#include <sqlite3.h>
+
+#include "../store/faulty-vfs.h"
 #include "inbox.h"
 
 static void test_ack_when_on_disk_and_settled(void) {
@@ -537,7 +540,7 @@ static void test_quotas(void) {
 
         inbox_begin(&i);
         for (int k = 0; k < 257; k++) {
-                static char names[257][16];
+                static char names[257][24];
 
                 (void)snprintf(names[k], sizeof(names[k]), "client-%d", k);
                 client = inbox_program(&i, names[k], 1000);
@@ -553,6 +556,109 @@ static void test_quotas(void) {
         }
         inbox_grant(&i);
         CHECK(strstr(took(client), "error 514 quota f/255\n"));
+        inbox_end(&i);
+}
+
+/* The disk is full, and has room again. */
+static void test_a_disk_that_is_full(void) {
+        InboxWorld i;
+        Client *client, *other;
+
+        faulty_register();
+        inbox_world(&i, NULL, 0);
+        i.disk.vfs = FAULTY_VFS;
+        inbox_open(&i);
+        world_online(&i.w);
+        client = inbox_subscriber(&i, "meter", "a");
+        inbox_message(&i, "a", "1");
+        CHECK_STR(took(client), "msg a qos=1 mid=1 1\n");
+        faulty_fail_writes(SQLITE_FULL);
+        inbox_message(&i, "a", "2");
+        CHECK_INT(held_back(&i), 1);
+        inbox_done(&i, client, 1);
+        other = inbox_program(&i, "other", 1000);
+        inbox_request(&i, other, "b", 1);
+        inbox_settle(&i);
+        CHECK_STR(took(other), "error 2 full b\n");
+        inbox_unsubscribe(&i, client, "a");
+        inbox_settle(&i);
+        CHECK_STR(took(client), "error 3 full a\n"); /* goes on */
+        for (int k = 0; k < 5; k++) {
+                i.w.now += 10 * SEC;
+                inbox_settle(&i);
+                (void)usleep(60000); /* the store leaves a disk that failed alone for a moment */
+        }
+        CHECK_INT(i.w.fake->n_closes, 0);
+        CHECK(link_is_online(i.w.link));
+
+        faulty_fail_writes(0);
+        for (int k = 0; k < 20 && i.w.fake->n_closes == 0; k++) {
+                i.w.now += 10 * SEC;
+                inbox_settle(&i);
+                (void)usleep(60000);
+        }
+        CHECK_INT(i.w.fake->n_closes, 1);
+        world_online(&i.w);
+        inbox_message(&i, "a", "2");
+        CHECK_STR(took(client), "msg a qos=1 mid=2 2\n");
+        inbox_done(&i, client, 2);
+        CHECK_INT(inbox_counters(&i).n_messages, 0); /* the first one, too */
+        inbox_end(&i);
+}
+
+/* The file is damaged in mid-run: subscriptions hold all the same. */
+static void test_another_file(void) {
+        char path[160];
+        InboxWorld i;
+        Client *client;
+
+        inbox_begin(&i);
+        client = inbox_subscriber(&i, "meter", "a");
+        inbox_message(&i, "a", "1");
+        inbox_settle(&i);
+        (void)took(client);
+        for (size_t k = 0; k < 2; k++) {
+                static const char *const names[] = {"spool.db", "spool.db-wal"};
+
+                CHECK(snprintf(path, sizeof(path), "%s/%s", i.disk.directory, names[k]) > 0);
+                CHECK(unlink(path) == 0);
+        }
+        inbox_message(&i, "a", "2"); /* the store sees it, and begins anew */
+        inbox_settle(&i);
+        inbox_message(&i, "a", "3");
+        inbox_settle(&i);
+        CHECK(strstr(took(client), " 3\n"));
+        inbox_done(&i, client, 1);
+        inbox_restart(&i);
+        CHECK_STR(fake_requests(i.w.fake), "sub a/1 ");
+        client = inbox_program(&i, "meter", 1000);
+        inbox_request(&i, client, "a", 1);
+        inbox_grant(&i);
+        CHECK(strstr(took(client), " redelivered 3\n"));
+        inbox_end(&i);
+}
+
+static void test_forgetting_the_absent(void) {
+        InboxWorld i;
+        Client *client;
+
+        inbox_world(&i, NULL, 0);
+        i.w.now = clock_now_usec();
+        inbox_open(&i);
+        world_online(&i.w);
+        inbox_leave(&i, inbox_subscriber(&i, "away", "a"));
+        inbox_message(&i, "a", "x");
+        client = inbox_subscriber(&i, "here", "b");
+        inbox_settle(&i);
+        (void)usleep(300000);
+        inbox_forget(&i, 200);
+        CHECK_INT(inbox_counters(&i).n_clients, 1);
+        CHECK_INT(inbox_counters(&i).n_messages, 0);
+        CHECK(strstr(fake_requests(i.w.fake), "unsub a "));
+        inbox_message(&i, "b", "y");
+        CHECK_STR(took(client), "msg b qos=1 mid=1 y\n");
+        inbox_restart(&i);
+        CHECK_STR(fake_requests(i.w.fake), "sub b/1 ");
         inbox_end(&i);
 }
 
@@ -591,4 +697,7 @@ TEST_MAIN(TEST(test_ack_when_on_disk_and_settled),
           TEST(test_before_the_store_is_known),
           TEST(test_without_a_store_from_the_first),
           TEST(test_quotas),
+          TEST(test_a_disk_that_is_full),
+          TEST(test_another_file),
+          TEST(test_forgetting_the_absent),
           TEST(test_freed_in_the_middle))
