@@ -162,8 +162,11 @@ int command_sub(const Options *options, char **args) {
                         r = print_message(&s, object);
         }
 
+        /* What was printed is done, also when it is stopped. */
         if (r == 0)
                 r = settle(&s);
+        else if (r == CONNECTION_E_STOPPED && settle(&s) == -EPIPE)
+                r = -EPIPE;
         if (r == 0 || r == CONNECTION_E_STOPPED || r == -EPIPE)
                 return EXIT_DONE; /* main() tells whether a reader has just gone */
         return reply_lost(r);

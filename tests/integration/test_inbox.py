@@ -360,7 +360,6 @@ def test_unsub_ends_it_for_good(daemon, generous):
     daemon.wait_online()
     daemon.client().sync()
     assert not generous.events("subscribe", after=mark)
-    assert other.client.ask is not None
 
 
 def test_others_are_disk_free(daemon, generous, state):
@@ -439,3 +438,50 @@ def test_a_large_inbox_takes_little_memory(daemon, generous):
 def rss(pid):
     with open("/proc/%d/status" % pid, encoding="ascii") as file:
         return [int(line.split()[1]) for line in file if line.startswith("VmRSS:")][0]
+
+
+def test_ctl(world, daemon, generous):
+    ctl = world.ctl()
+    running = ctl.spawn("sub", "--durable", "shell", DOWN)
+    generous.wait_event("subscribe")
+    generous.publish(DOWN, "first")
+    running.wait_output("first")
+    await_inbox(daemon, 0)
+    running.process.kill()
+    running.process.wait()
+    for i in range(5):
+        generous.publish(DOWN, "later%d" % i)
+    await_inbox(daemon, 5)
+    done = ctl.run("sub", "--durable", "shell", "-C", "3", DOWN)
+    assert (done.returncode, done.stdout) == (0, "later0\nlater1\nlater2\n")
+    await_inbox(daemon, 2)
+    assert ctl.json("status")["durable_clients"] == 1
+    done = ctl.run("unsub", "--durable", "shell", DOWN)
+    assert done.returncode == 0, done.stderr
+    await_inbox(daemon, 0)
+    assert ctl.json("status")["durable_clients"] == 0
+    assert "durable clients" in ctl.run("status").stdout
+
+
+def test_ctl_stopped_has_done_what_it_printed(world, daemon, generous):
+    running = world.ctl().spawn("sub", "--durable", "shell", DOWN)
+    generous.wait_event("subscribe")
+    generous.publish(DOWN, "x")
+    running.wait_output("x")
+    running.interrupt()
+    assert running.wait_exit() == 0
+    await_inbox(daemon, 0)
+
+
+def test_ctl_that_loses_its_reader_leaves_the_rest(world, daemon, generous):
+    for i in range(3):
+        with Program(daemon, "shell").client:
+            pass
+        generous.publish(DOWN, str(i))
+    await_inbox(daemon, 3)
+    reader, writer = os.pipe()
+    os.close(reader)
+    child = subprocess.Popen([*world.ctl().head, "sub", "--durable", "shell", DOWN], stdout=writer)
+    os.close(writer)
+    child.wait(20)
+    assert inbox(daemon) == 3, "nobody has seen them"
