@@ -32,6 +32,9 @@ static int add(Database *db, const StoreRecord *record) {
         int r;
 
         r = insert(db, record);
+        /* Dropped from the disk it may still have been in memory, and comes again. */
+        if (r == 0 && record->seq < t->next_seq)
+                r = fates_forget(db, record->seq);
         if (r == 0 && record->when_full == STORE_KEEP_LATEST)
                 r = room_note_outdated(db, record);
         if (r == 0)

@@ -164,6 +164,14 @@ static void test_what_is_delivered_after_all_is_delivered(void) {
         /* And what is gone already stays what it is. */
         give_up(&b, seq, STORE_FATE_EXPIRED);
         CHECK_INT(bench_ask(&b, seq), STORE_FATE_DELIVERED);
+
+        /* The same by way of the disk. */
+        CHECK_INT(bench_put(&b, ++seq), 0);
+        give_up(&b, seq, STORE_FATE_DROPPED);
+        CHECK_INT(bench_put(&b, seq), 0);
+        CHECK_INT(bench_ask(&b, seq), STORE_FATE_WAITING);
+        delete_one(&b, seq);
+        CHECK_INT(bench_ask(&b, seq), STORE_FATE_DELIVERED);
         bench_close(&b);
         CHECK_INT(bench_count(&b, "SELECT n_fates FROM totals"), 0);
         bench_done(&b);
