@@ -41,15 +41,23 @@ void client_counts_done(ClientCounts *counts) {
         *counts = (ClientCounts){0};
 }
 
-int clients_touch(Database *db, const char *client) {
+static int write_client(Database *db, Statement which, const char *client) {
         _cleanup_(statement_done) sqlite3_stmt *s = NULL;
-        int r = database_statement(db, STATEMENT_CLIENT_TOUCH, &s);
+        int r = database_statement(db, which, &s);
 
         if (r != 0)
                 return r;
         (void)sqlite3_bind_text(s, 1, client, -1, SQLITE_STATIC);
         statement_bind(s, 2, ttl_clock_msec(&db->clock));
         return database_step(db, s);
+}
+
+int clients_touch(Database *db, const char *client) {
+        return write_client(db, STATEMENT_CLIENT_TOUCH, client);
+}
+
+int clients_note(Database *db, const char *client) {
+        return write_client(db, STATEMENT_CLIENT_NOTE, client);
 }
 
 static int delete_client(Database *db, const char *client) {

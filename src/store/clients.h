@@ -25,8 +25,10 @@ _warn_unused_ int client_counts_add(ClientCounts *counts, const char *client, ui
 void client_counts_shorten(ClientCounts *counts, size_t n);
 void client_counts_done(ClientCounts *counts);
 
-/* By the database's clock. */
+/* It is here now, by the database's clock. */
 _warn_unused_ int clients_touch(Database *db, const char *client);
+/* There is something for it: if nobody has seen it before, it has been absent from now on. */
+_warn_unused_ int clients_note(Database *db, const char *client);
 
 /* The way of forgetting those who are absent, step by step. */
 typedef struct Forgetting {

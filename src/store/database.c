@@ -328,6 +328,19 @@ void database_rollback(Database *db) {
         db->totals = db->committed;
 }
 
+int database_note_time(Database *db) {
+        int r;
+
+        r = database_begin(db);
+        if (r == 0)
+                r = write_totals(db);
+        if (r == 0)
+                r = database_commit(db);
+        if (r < 0)
+                database_rollback(db);
+        return r < 0 ? r : 0;
+}
+
 int database_checkpoint(Database *db, bool truncate) {
         int rc;
 

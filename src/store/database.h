@@ -64,6 +64,7 @@ typedef enum Statement {
         STATEMENT_WAITING_CLEAR,
         STATEMENT_WAITING_FIRST,
         STATEMENT_CLIENT_TOUCH,
+        STATEMENT_CLIENT_NOTE,
         STATEMENT_CLIENT_ABSENT,
         STATEMENT_CLIENT_DELETE,
         STATEMENT_SUBSCRIPTION_PUT,
@@ -123,6 +124,8 @@ _warn_unused_ int database_begin(Database *db);
 /* Writes the totals with it. Returns 1 when the disk was written to, 0 when nothing had changed. */
 _warn_unused_ int database_commit(Database *db);
 void database_rollback(Database *db);
+/* A transaction that only writes down what time it is. */
+_warn_unused_ int database_note_time(Database *db);
 
 /*
  * Moves the write-ahead log into the database and, if @truncate, leaves it empty.

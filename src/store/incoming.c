@@ -189,6 +189,8 @@ int incoming_assign(Database *db, uint64_t seq, const char *names, size_t n) {
                 return r;
         for (size_t i = 0; r == 0 && i < n; i++) {
                 r = waiting_put(db, seq, names);
+                if (r == 0)
+                        r = clients_note(db, names);
                 names += strlen(names) + 1;
         }
         return r != 0 ? r : delete_if_done(db, seq);

@@ -78,6 +78,9 @@ void keeper_done(Keeper *k) {
         }
         requests_done(&k->owed);
         requests_done(&k->notices);
+        /* For those that expire; a failure makes the clock go slower at most. */
+        if (k->db && k->db->committed.n_spooled > 0 && !k->db->doubtful)
+                (void)(database_note_time(k->db) < 0);
         (void)database_close(k->db);
         place_done(&k->place);
 }
@@ -234,7 +237,8 @@ static int attempt(Keeper *k, const Requests *batch) {
 static Request *take_back(const Request *q) {
         _cleanup_(request_freep) Request *undo = NULL;
 
-        if (q->kind == REQUEST_PUT && request_new(&undo, REQUEST_DELETE) == 0) {
+        if (q->kind == REQUEST_PUT && request_new(&undo, REQUEST_GIVE_UP) == 0) {
+                undo->fate = STORE_FATE_DROPPED;
                 undo->seqs = malloc(sizeof(*undo->seqs));
                 if (!undo->seqs)
                         return NULL;
@@ -301,12 +305,13 @@ static int write_somewhere(Keeper *k, Requests *batch, bool *ret_in_doubt) {
         int r;
 
         r = get_ready(k);
-        if (r == 0)
+        if (r == 0) {
                 r = attempt(k, batch);
-        if (r != -ESTALE && r != DATABASE_CORRUPT) {
                 *ret_in_doubt = r < 0 && k->db && k->db->doubtful;
-                return r;
         }
+        if (r != -ESTALE && r != DATABASE_CORRUPT)
+                return r;
+        *ret_in_doubt = false;
         r = r == -ESTALE ? abandon(k) : replace(k);
         if (r == 0)
                 r = attempt(k, batch);

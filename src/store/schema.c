@@ -60,7 +60,9 @@ static const char version_2[] =
                 "CREATE TABLE clients(client TEXT PRIMARY KEY, seen INTEGER NOT NULL) WITHOUT "
                 "ROWID;"
                 "INSERT INTO clients SELECT DISTINCT client,"
-                " CAST(strftime('%s', 'now') AS INTEGER) * 1000 FROM subscriptions;"
+                " CAST(strftime('%s', 'now') AS INTEGER) * 1000"
+                " FROM (SELECT client FROM subscriptions UNION SELECT client FROM waiting)"
+                " WHERE client<>'';"
                 "PRAGMA user_version=2";
 
 static void topic_hash(sqlite3_context *context, int n, sqlite3_value **values) {

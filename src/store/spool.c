@@ -119,6 +119,8 @@ int spool_read(Database *db, uint64_t after, size_t max, size_t max_bytes, Page 
                 int r;
 
                 before = after;
+                if (after >= INT64_MAX)
+                        break; /* the number behind it would be negative */
                 r = database_statement(db, STATEMENT_SPOOL_READ, &s);
                 if (r != 0)
                         return r;

@@ -78,6 +78,7 @@ const char *const statement_sql[_STATEMENT_MAX] = {
                                             " ORDER BY seq LIMIT 1",
 
                 [STATEMENT_CLIENT_TOUCH] = "REPLACE INTO clients VALUES(?1, ?2)",
+                [STATEMENT_CLIENT_NOTE] = "INSERT OR IGNORE INTO clients VALUES(?1, ?2)",
                 [STATEMENT_CLIENT_ABSENT] = "SELECT client FROM clients WHERE seen<?1 LIMIT 1",
                 [STATEMENT_CLIENT_DELETE] = "DELETE FROM clients WHERE client=?1",
                 [STATEMENT_SUBSCRIPTION_PUT] = "REPLACE INTO subscriptions VALUES(?1, ?2, ?3)",

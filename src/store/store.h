@@ -84,8 +84,8 @@ void store_set_limits(Store *store, const StoreLimits *limits);
 Store *store_close(Store *store);
 
 /* Readable when store_dispatch() has answers. Everyone whose request was taken (0 was returned) is
- * called exactly once; -ENOBUFS says that too much is queued already. The functions that are called
- * may ask for more, but not close the store. */
+ * called exactly once; -ENOBUFS says that too much is queued already, -ESHUTDOWN that store_close()
+ * is at work. The functions that are called may ask for more, but not close the store. */
 int store_fd(const Store *store);
 void store_dispatch(Store *store);
 

@@ -291,11 +291,18 @@ void worker_set_limits(Worker *worker, const StoreLimits *limits) {
         (void)pthread_mutex_unlock(&worker->lock);
 }
 
+/* A deletion that is refused would make a message come twice, so it has more room. */
+static bool is_full(const Worker *w, const Request *q) {
+        return w->queue.bytes / (request_is_lazy(q) ? 2 : 1) >= QUEUE_BYTES_MAX;
+}
+
 int worker_push(Worker *w, Request *take) {
         int r = 0;
 
         (void)pthread_mutex_lock(&w->lock);
-        if (w->queue.bytes >= QUEUE_BYTES_MAX)
+        if (w->stop)
+                r = -ESHUTDOWN; /* the thread may have looked for the last time */
+        else if (is_full(w, take))
                 r = -ENOBUFS;
         else
                 enqueue(w, take);
@@ -306,7 +313,12 @@ int worker_push(Worker *w, Request *take) {
 void worker_call(Worker *w, Request *request) {
         request->waited = true;
         (void)pthread_mutex_lock(&w->lock);
-        enqueue(w, request);
+        if (w->stop) {
+                request->r = -ESHUTDOWN;
+                request->finished = true;
+        } else {
+                enqueue(w, request);
+        }
         while (!request->finished)
                 (void)pthread_cond_wait(&w->finished, &w->lock);
         (void)pthread_mutex_unlock(&w->lock);

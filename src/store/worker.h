@@ -22,7 +22,8 @@ Worker *worker_free(Worker *worker);
 /* For what is carried out from now on. */
 void worker_set_limits(Worker *worker, const StoreLimits *limits);
 
-/* From any thread. Takes the request if it succeeds; -ENOBUFS when too much is queued. */
+/* From any thread. Takes the request if it succeeds; -ENOBUFS when too much is queued, -ESHUTDOWN
+ * after worker_stop(). */
 _warn_unused_ int worker_push(Worker *worker, Request *take);
 /* The same, waits until it is done, and gives it back with its result. */
 void worker_call(Worker *worker, Request *request);

@@ -188,6 +188,24 @@ static void test_who_comes_back_is_not(void) {
         bench_done(&b);
 }
 
+/* What was on its way to someone who is forgotten does not stay for ever. */
+static void test_what_comes_for_the_forgotten_is_forgotten_too(void) {
+        static const char *const names[] = {"a"};
+        Bench b;
+
+        bench_init(&b);
+        bench_open(&b);
+        bench_subscribe(&b, "a", "cmd/#", 1);
+        age(&b, "a", 9);
+        check_forget(&b, DAY, "a 0;");
+        keep_for(&b, 1, names);
+        check_forget(&b, DAY, "");
+        age(&b, "a", 9);
+        check_forget(&b, DAY, "a 1;");
+        CHECK_INT(bench_counters(&b).n_incoming, 0);
+        bench_done(&b);
+}
+
 /* Many messages are deleted in steps, between which others have their turn. */
 static void test_forgetting_many_lets_others_work(void) {
         static const char *const names[] = {"a"};
@@ -252,6 +270,7 @@ TEST_MAIN(TEST(test_the_oldest_of_a_full_inbox_go),
           TEST(test_a_large_one_takes_the_room_of_many),
           TEST(test_who_is_absent_is_forgotten_with_all_he_had),
           TEST(test_who_comes_back_is_not),
+          TEST(test_what_comes_for_the_forgotten_is_forgotten_too),
           TEST(test_forgetting_many_lets_others_work),
           TEST(test_an_end_in_the_middle_is_said),
           TEST(test_subscribers_that_were_taken_over_are_not_absent))

@@ -44,6 +44,9 @@ static void test_reads_in_order_of_number_page_by_page(void) {
         CHECK(b.seqs[0] == 7 && b.seqs[1] == 9);
         bench_read(&b, 9, 3);
         CHECK_INT(b.n, 0);
+        bench_read(&b, INT64_MAX, 3);
+        CHECK_INT(b.n, 0);
+        CHECK_INT(store_read(b.store, UINT64_MAX, 3, 1, on_page, &b), -EINVAL);
 
         CHECK_INT(store_delete(b.store, (uint64_t[]){2, 7, 77}, 3), 0);
         bench_read(&b, 0, 10);
@@ -135,6 +138,55 @@ static void test_a_restart_keeps_everything(void) {
         bench_reopen(&b);
         CHECK_INT(b.info.n_spooled, 1);
         CHECK_INT(b.info.first_seq, first + 99);
+        bench_done(&b);
+}
+
+typedef struct Asker {
+        Bench *bench;
+        size_t n_taken, n_answered;
+} Asker;
+
+/* Whoever is told asks for more. */
+static void ask_again(int r, void *userdata) {
+        Asker *asker = userdata;
+        StoreRecord record = {.seq = asker->bench->info.next_seq + asker->n_taken};
+
+        (void)r;
+        asker->n_answered++;
+        record.message = new_message("t/x", 10);
+        if (store_put(asker->bench->store, &record, ask_again, asker) == 0)
+                asker->n_taken++;
+        (void)message_unref(record.message);
+}
+
+static void test_at_the_end_everyone_is_called_or_refused(void) {
+        Asker asker = {0};
+        Bench b;
+
+        bench_init(&b);
+        bench_open(&b);
+        asker.bench = &b;
+        ask_again(0, &asker);
+        bench_close(&b);
+        CHECK_INT(asker.n_answered, asker.n_taken + 1);
+        bench_done(&b);
+}
+
+static void test_an_orderly_end_notes_the_time(void) {
+        uint64_t clock;
+        Bench b;
+
+        bench_init(&b);
+        bench_open(&b);
+        CHECK_INT(bench_put(&b, 1), 0);
+        clock = store_clock_msec(b.store);
+        while (store_clock_msec(b.store) < clock + 5)
+                (void)poll(NULL, 0, 1);
+        clock = store_clock_msec(b.store);
+        bench_close(&b);
+        CHECK(bench_count(&b, "SELECT clock_msec FROM totals") >= (int64_t)clock);
+        bench_open(&b);
+        CHECK(store_clock_msec(b.store) >= clock);
         bench_done(&b);
 }
 
@@ -296,6 +348,8 @@ TEST_MAIN(TEST(test_a_new_store_is_empty_and_private),
           TEST(test_every_byte_comes_back),
           TEST(test_a_page_is_bounded_in_bytes_but_never_empty),
           TEST(test_a_restart_keeps_everything),
+          TEST(test_at_the_end_everyone_is_called_or_refused),
+          TEST(test_an_orderly_end_notes_the_time),
           TEST(test_numbers_never_come_again),
           TEST(test_numbers_that_cannot_be_are_refused),
           TEST(test_what_is_queued_together_is_committed_together),
