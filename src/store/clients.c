@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/clients.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -102,6 +103,7 @@ int clients_forget_step(Database *db, Forgetting *f) {
         r = find_absent(db, f->max_age_msec, &client);
         if (r != 1)
                 return r;
+        assert(client);
         r = incoming_finish_some(db, client, STEP_MESSAGES, &n);
         if (r != 0)
                 return r;

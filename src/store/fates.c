@@ -46,7 +46,7 @@ static int prune(Database *db) {
 }
 
 int fates_remember(Database *db, uint64_t seq, StoreFate why) {
-        uint64_t ignored;
+        uint64_t ignored = 0;
         int r;
 
         if (seq < db->totals.known_seq)
@@ -59,7 +59,7 @@ int fates_remember(Database *db, uint64_t seq, StoreFate why) {
 }
 
 int fates_forget(Database *db, uint64_t seq) {
-        uint64_t ignored;
+        uint64_t ignored = 0;
         int r;
 
         if (db->totals.n_fates == 0)
@@ -71,7 +71,7 @@ int fates_forget(Database *db, uint64_t seq) {
 }
 
 int fates_add_gap(Database *db, uint64_t first, uint64_t next) {
-        uint64_t ignored, pruned;
+        uint64_t ignored = 0, pruned = 0;
         int r;
 
         r = step(db, STATEMENT_GAP_EXTEND, first, next, &ignored);
@@ -86,7 +86,7 @@ int fates_add_gap(Database *db, uint64_t first, uint64_t next) {
 }
 
 int fates_ask(Database *db, uint64_t seq, StoreFate *ret) {
-        uint64_t value;
+        uint64_t value = 0;
         int r;
 
         r = step(db, STATEMENT_SPOOL_HAS, seq, 0, &value);
