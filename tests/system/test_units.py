@@ -309,7 +309,8 @@ def test_two_instances_do_not_disturb_each_other(box, gateway, cloud):
     second = {**cloud.identity, "device_name": "second01", "device_secret": "2" * 32}
     gateway.configure(cloud, "one")
     gateway.configure(cloud, "two", identity=second)
-    box.run("systemctl", "start", "iotlinkd@one", "iotlinkd@two")
+    box.run("systemctl", "enable", "--now", "iotlinkd@one", "iotlinkd@two")
+    assert box.property("iotlinkd@two.socket", "UnitFileState") == "enabled", "with the service"
     gateway.wait_online("one").wait_online("two")
     for name, device in (("one", cloud.identity["device_name"]), ("two", "second01")):
         topic = "/%s/%s/user/up" % (cloud.identity["product_key"], device)
@@ -317,6 +318,12 @@ def test_two_instances_do_not_disturb_each_other(box, gateway, cloud):
             assert client.publish(topic, name, qos=1)["state"] == "delivered"
         assert os.path.exists(box.path("/var/lib/iotlinkd-%s/spool.db" % name))
     assert not gateway.has_socket()
+    for name in ("one", "two"):
+        assert "nline" in box.run("iotlinkctl", "--instance", name, "status").stdout
+        said = box.run("iotlinkctl", "--instance", name, "check").stdout
+        assert "/run/iotlinkd/%s.sock" % name in said and "/var/lib/iotlinkd-%s" % name in said
+        box.run("systemctl", "reload", "iotlinkd@" + name)
+        box.wait(lambda name=name: "reloaded" in gateway.events("iotlinkd@" + name), what="reload")
     before = gateway.pid("iotlinkd@two")
     box.run("systemctl", "stop", "iotlinkd@one.service", "iotlinkd@one.socket")
     assert not gateway.has_socket("one")

@@ -193,6 +193,32 @@ static void test_every_secret_has_a_credential(void) {
         }
 }
 
+static void test_a_client_certificates_key_as_a_credential(void) {
+        static const char pem[] = "-----BEGIN CERTIFICATE-----\n",
+                          key[] = "-----BEGIN PRIVATE KEY-----\n";
+        char text[512], path[96];
+        Load load;
+
+        load_begin(&load);
+        load_write(&load, "pem", pem, strlen(pem), 0644);
+        CHECK(snprintf(text, sizeof(text),
+                       "identity: { client_id = \"c\"; };\n"
+                       "cloud: { auth = \"plain\"; endpoint = \"h\"; tls: { roots = ( { file = "
+                       "\"%s/pem\"; } ); certificate_file = \"%s/pem\"; }; };",
+                       load.directory, load.directory) > 0);
+        load_text(&load, text);
+        CHECK_INT(load.errors.n_lines, 1);
+        CHECK(strstr(load.errors.lines[0], "stands alone"));
+        load_write(&load, "client_key", key, strlen(key), 0400);
+        CHECK_INT(setenv("CREDENTIALS_DIRECTORY", load.directory, 1), 0);
+        load_text(&load, text);
+        CHECK_INT(load.r, 0);
+        CHECK(snprintf(path, sizeof(path), "%s/client_key", load.directory) > 0);
+        CHECK_STR(load.settings->key_file, path);
+        CHECK_INT(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+        load_end(&load);
+}
+
 /* ExecReload= is not shown what the service has. */
 static void test_before_a_reload_credentials_are_taken_for_granted(void) {
         Load load;
@@ -255,6 +281,7 @@ TEST_MAIN(TEST(test_a_secret_file_is_read_and_trimmed),
           TEST(test_an_inline_secret_must_not_be_for_all_to_read),
           TEST(test_a_systemd_credential_is_taken),
           TEST(test_every_secret_has_a_credential),
+          TEST(test_a_client_certificates_key_as_a_credential),
           TEST(test_before_a_reload_credentials_are_taken_for_granted),
           TEST(test_two_sources_are_one_too_many),
           TEST(test_each_mode_has_its_own_names))
