@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 
+import sandbox
+
 from harness import conf
 from harness.client import Closed
 from harness.frozen import Frozen
@@ -391,3 +393,24 @@ def test_exposure_of_the_running_services(box, gateway, cloud):
     verified = box.run("systemd-analyze", "--man=no", "verify", "iotlinkd.service",
                        "iotlinkd.socket", "iotlinkd@one.service", "iotlinkd@one.socket")  # fmt: skip
     assert "iotlinkd" not in verified.stderr
+
+
+def test_what_the_directives_forbid(box, gateway, cloud):
+    sandbox.prepare(box)
+    free = sandbox.free(box)
+    assert sorted(set(sandbox.PROBES) - free) == [], "probes that fail anyway show nothing"
+    assert sorted(sandbox.under(box, "iotlinkd.service")) == []
+    # And what rests on the account.
+    gateway.configure(cloud)
+    gateway.start().wait_online()
+    pid = str(gateway.pid())
+    with open("/proc/%d/status" % outside_pid(box, int(pid)), encoding="ascii") as file:
+        status = dict(line.split(":", 1) for line in file)
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["Seccomp"].strip() == "2"
+    seen = box.run(
+        "nsenter", "-t", pid, "-m", "setpriv", "--reuid=iotlink", "--clear-groups",
+        "sh", "-c", "test -e /proc/1/stat && echo seen", check=False,
+    )  # fmt: skip
+    assert seen.stdout == "", "ProtectProc"
