@@ -410,7 +410,7 @@ def test_what_the_directives_forbid(box, gateway, cloud):
         assert int(status[name], 16) == 0, name
     assert status["Seccomp"].strip() == "2"
     seen = box.run(
-        "nsenter", "-t", pid, "-m", "setpriv", "--reuid=iotlink", "--clear-groups",
+        "nsenter", "-t", pid, "-m", "setpriv", "--reuid=iotlink", "--regid=iotlink", "--clear-groups",
         "sh", "-c", "test -e /proc/1/stat && echo seen", check=False,
     )  # fmt: skip
     assert seen.stdout == "", "ProtectProc"
