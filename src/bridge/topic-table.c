@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge/topic-table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,7 @@ static void forget(TopicTable *topics) {
 static void resize(TopicTable *topics, size_t n_places, uint64_t oldest) {
         TopicTable fresh = *topics;
 
+        assert(n_places > 0);
         fresh.places = calloc(n_places, sizeof(*fresh.places));
         fresh.n_places = n_places;
         fresh.n = 0;

@@ -7,12 +7,14 @@
 
 static int64_t wall_jump_msec; /* how far somebody has set the clock */
 
+/* The linker's names (--wrap). NOLINTBEGIN(readability-identifier-naming) */
 uint64_t __real_clock_wall_msec(void);
 uint64_t __wrap_clock_wall_msec(void);
 
 uint64_t __wrap_clock_wall_msec(void) {
         return (uint64_t)((int64_t)__real_clock_wall_msec() + wall_jump_msec);
 }
+/* NOLINTEND(readability-identifier-naming) */
 
 /* @n: the number of the message among those that the store has ever got. */
 static void ask(World *w, Disk *d, Client *client, int64_t id, uint64_t n, LocalWait wait) {
