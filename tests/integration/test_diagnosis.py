@@ -391,6 +391,23 @@ def cause_payload_too_large(world):
     return world.ctl().run("pub", UP, "-", stdin="x" * (256 * 1024 + 1))
 
 
+def cause_over_the_rate(world):
+    limits = {"qos0_per_second": 1, "qos0_excess": "refuse"}
+    daemon = world.online(world.cloud(), cloud={"limits": limits})
+    world.ctl().run("pub", "--qos", "0", "--lines", UP, stdin="21.5\n" * 50)
+    return daemon
+
+
+def cause_store_overflows(world):
+    cloud = world.cloud()
+    cloud.set(refuse=True)
+    route = {"local": UP, "remote": UP, "direction": "up", "when_full": "drop-oldest"}
+    limits = {"store": {"max_messages": 10}, "local": {"state": state(world)}}
+    daemon = world.device(cloud, routes=[route], **limits).start()
+    world.ctl().run("pub", "--qos", "1", "--lines", UP, stdin="21.5\n" * 20)
+    return daemon
+
+
 def cause_publish_while_offline(world):
     cause_port_closed(world).wait_state("offline")
     return world.ctl().run("pub", "--qos", "0", UP, "21.5")
