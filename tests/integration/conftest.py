@@ -12,7 +12,7 @@ import pytest
 TESTS = os.path.realpath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path[:0] = [os.path.dirname(__file__), TESTS]
 
-from harness import conf  # noqa: E402
+from harness import conf, modes  # noqa: E402
 from harness.ctl import Ctl  # noqa: E402
 from harness.daemon import Daemon  # noqa: E402
 from harness.mosquitto import Mosquitto  # noqa: E402
@@ -103,6 +103,24 @@ class World:
             found = SANITIZER.search(daemon.log)
             assert not found, "%s: see iotlinkd's stderr" % found.group()
 
+    def secrets(self):
+        """What no log may ever hold, as far as it can still be asked."""
+        found = {conf.DEVICE_SECRET, modes.DEVICE_SECRET, modes.PRODUCT_SECRET, modes.ACCESS_SECRET, modes.WRONG_SECRET}
+        for cloud in self.standins:
+            found.add(cloud.identity["device_secret"])
+            try:
+                found.update(cloud.secrets())
+            except (ControlError, OSError):
+                pass  # the test has ended it
+        return found - {None, ""}
+
+    def check_logs(self):
+        """Whatever the test was about."""
+        secrets = self.secrets() if any(daemon.log for daemon in self.daemons) else ()
+        for daemon in self.daemons:
+            for secret in secrets:
+                assert secret not in daemon.log, "a secret is in iotlinkd's log"
+
     def kill_all(self):
         """The last resort of a test that hangs."""
         for thing in self.things + self.standins:
@@ -166,6 +184,7 @@ def world():
     try:
         yield world
         world.stop_daemons()
+        world.check_logs()
     finally:
         world.cleanup()
 
