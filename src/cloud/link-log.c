@@ -176,12 +176,14 @@ static const char *what_ended(const LinkStatus *status,
                               bool was_online,
                               char *buffer,
                               size_t size) {
+        const char *words = was_online ? "Lost the connection to" : "Cannot connect to";
+
         if (status->reason == REASON_AUTH_UNREACHABLE || status->reason == REASON_AUTH_REFUSED ||
             !status->host)
                 return "No credentials to connect with";
-        (void)snprintf(buffer, size, "%s %s:%u",
-                       was_online ? "Lost the connection to" : "Cannot connect to", status->host,
-                       (unsigned)status->port);
+        if (status->reason == REASON_RELOADED)
+                words = "Closed the connection to";
+        (void)snprintf(buffer, size, "%s %s:%u", words, status->host, (unsigned)status->port);
         return buffer;
 }
 
