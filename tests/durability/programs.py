@@ -84,6 +84,36 @@ class Program(threading.Thread):
             self.on_promised(promised)
 
 
+class Reader(threading.Thread):
+    """Has a durable subscription; tells before it accepts a message, and leaves some for later."""
+
+    def __init__(self, path, topic_filter, on_subscribed, on_done):
+        super().__init__(daemon=True)
+        self.path, self.filter = path, topic_filter
+        self.on_subscribed, self.on_done = on_subscribed, on_done
+        self.ending = False
+
+    def run(self):
+        while not self.ending:
+            try:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                    connection.connect(self.path)
+                    self.serve(connection)
+            except OSError:
+                time.sleep(0.01)
+
+    def serve(self, connection):
+        hello, sub = {"op": "hello", "client": "reader"}, {"op": "sub", "filter": self.filter, "durable": True}
+        connection.sendall(b"%s\n%s\n" % (json.dumps(hello).encode(), json.dumps(sub).encode()))
+        for line in connection.makefile():
+            answer = json.loads(line)
+            if answer["op"] == "ack":
+                self.on_subscribed()
+            elif answer["op"] == "msg" and (answer.get("redelivered") or int(answer["payload"]) % 2):
+                self.on_done(int(answer["payload"]))
+                connection.sendall(b'{"op":"done","mid":%d}\n' % answer["mid"])
+
+
 def promised_of(programs):
     """{topic: numbers} of programs that share no topic."""
     return {topic: numbers for p in programs for topic, numbers in p.promised.items()}

@@ -3,18 +3,19 @@
 /*
  * Read-store
  *
- *     read-store DIRECTORY [CLIENT...]
+ *     read-store DIRECTORY
  *
  * Opens the store as the daemon would and prints what is in it, a line each, in order:
  *
  *     spool TOPIC PAYLOAD
+ *     subscribed CLIENT FILTER
  *     inbox CLIENT TOPIC PAYLOAD     (CLIENT "-": of nobody yet)
  *
  * Topics and payloads must be text without blanks. Exits with 1 when the store can't be opened or
  * read, or when the file was set aside.
  */
 
-#include <inttypes.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,14 @@
 
 #include "store/store.h"
 
-#define PAGE       1000
-#define PAGE_BYTES (1024U * 1024U)
+#define CLIENTS_MAX 16
+#define PAGE        1000
+#define PAGE_BYTES  (1024U * 1024U)
 
 typedef struct Reader {
         Store *store;
+        char *clients[CLIENTS_MAX];
+        size_t n_clients;
         const char *client;
         uint64_t after;
         size_t n; /* in the last page */
@@ -105,14 +109,48 @@ static int read_inbox(Reader *reader, const char *client) {
         return r;
 }
 
+/* Sorted by client. */
+static int on_subscription(const char *client, const char *filter, int qos, void *userdata) {
+        Reader *reader = userdata;
+        size_t n = reader->n_clients;
+
+        (void)qos;
+        printf("subscribed %s %s\n", client, filter);
+        if (n > 0 && strcmp(reader->clients[n - 1], client) == 0)
+                return 0;
+        if (n == CLIENTS_MAX)
+                return -E2BIG;
+        reader->clients[n] = strdup(client);
+        if (!reader->clients[n])
+                return -ENOMEM;
+        reader->n_clients++;
+        return 0;
+}
+
+static int read_all(Reader *reader) {
+        int r;
+
+        r = read_spool(reader);
+        if (r == 0)
+                r = store_each_subscription(reader->store, on_subscription, reader);
+        if (r == 0)
+                r = read_inbox(reader, NULL);
+        for (size_t i = 0; i < reader->n_clients; i++) {
+                if (r == 0)
+                        r = read_inbox(reader, reader->clients[i]);
+                free(reader->clients[i]);
+        }
+        return r;
+}
+
 int main(int argc, char **argv) {
         _cleanup_(store_closep) Store *store = NULL;
         StoreInfo info = {0};
         Reader reader = {0};
         int r;
 
-        if (argc < 2) {
-                (void)fputs("read-store DIRECTORY [CLIENT...]\n", stderr);
+        if (argc != 2) {
+                (void)fputs("read-store DIRECTORY\n", stderr);
                 return 64;
         }
         r = store_open(&store, argv[1], &(StoreLimits){0}, &info);
@@ -125,11 +163,7 @@ int main(int argc, char **argv) {
                 return 1;
         }
         reader.store = store;
-        r = read_spool(&reader);
-        if (r == 0)
-                r = read_inbox(&reader, NULL);
-        for (int i = 2; r == 0 && i < argc; i++)
-                r = read_inbox(&reader, argv[i]);
+        r = read_all(&reader);
         if (r != 0)
                 fprintf(stderr, "read-store: cannot read: %s\n", strerror(-r));
         return r == 0 ? 0 : 1;
