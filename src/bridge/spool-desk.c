@@ -32,7 +32,8 @@ typedef struct Job {
         uint64_t after, until;
 
         /* list */
-        LocalSpooled *items; /* their topics are owned */
+        LocalSpooled *items;
+        char **topics; /* of the items */
         size_t n_items, max_items, topic_bytes;
 
         uint64_t receipt, n_dropped; /* drop */
@@ -66,7 +67,8 @@ void spool_desk_set_store(SpoolDesk *desk, Store *store) {
 
 static void job_free(Job *job) {
         for (size_t i = 0; i < job->n_items; i++)
-                free((char *)(uintptr_t)job->items[i].topic);
+                free(job->topics[i]);
+        free(job->topics);
         free(job->items);
         free(job->filter);
         if (!job->forgotten)
@@ -105,10 +107,13 @@ static int job_new(Job **ret, LocalSession *session, const LocalSpool *request, 
         /* As a filter "#" leaves out names that begin with '$'; here it is everything. */
         if (!all)
                 job->filter = strdup(request->filter);
-        if (!job->drops)
+        if (!job->drops) {
                 job->items = calloc(job->max_items, sizeof(*job->items));
-        if ((!all && !job->filter) || (!job->drops && !job->items)) {
+                job->topics = calloc(job->max_items, sizeof(*job->topics));
+        }
+        if ((!all && !job->filter) || (!job->drops && (!job->items || !job->topics))) {
                 free(job->filter);
+                free(job->topics);
                 free(job->items);
                 free(job);
                 return -ENOMEM;
@@ -176,19 +181,20 @@ static bool is_wanted(const Job *job, const StoreRecord *record) {
 }
 
 static int add_item(Job *job, const StoreRecord *record, uint64_t now_msec) {
-        const char *topic = message_topic(record->message);
+        char *topic = strdup(message_topic(record->message));
         LocalSpooled item = {.receipt = record->seq,
-                             .topic = strdup(topic),
+                             .topic = topic,
                              .size = message_payload_size(record->message),
                              .accepted_sec = record->accepted_wall_msec / 1000,
                              .expires_in_sec = -1};
 
-        if (!item.topic)
+        if (!topic)
                 return -ENOMEM;
         if (record->expires_msec > now_msec)
                 item.expires_in_sec = (int64_t)((record->expires_msec - now_msec + 999) / 1000);
         else if (record->expires_msec > 0)
                 item.expires_in_sec = 0;
+        job->topics[job->n_items] = topic;
         job->items[job->n_items++] = item;
         job->topic_bytes += strlen(topic);
         return 0;
