@@ -390,6 +390,32 @@ static void test_budget_is_told(void) {
         tear_down(&w);
 }
 
+/* Through the whole machine: its pauses, its budget, its suspicion of a twin. */
+static void test_a_day_of_flapping_fills_few_entries(void) {
+        static const uint64_t lives[] = {2 * SEC, 35 * SEC, 61 * SEC};
+
+        for (size_t i = 0; i < ARRAY_SIZE(lives); i++) {
+                Capture c = capture_start();
+                unsigned n = 0;
+                uint64_t end;
+                char *all;
+                World w;
+
+                set_up(&w, 5, fixed_random);
+                link_start(w.link, w.now);
+                for (end = w.now + 24 * 3600 * SEC; w.now < end; n++) {
+                        go_online(&w);
+                        lose(&w, lives[i]);
+                        retry(&w);
+                }
+                all = capture_end(c);
+                printf("# %u connections, %u entries\n", n, count(all, "\n"));
+                CHECK_BETWEEN(count(all, "\n"), 100, 260);
+                free(all);
+                tear_down(&w);
+        }
+}
+
 TEST_MAIN(TEST(test_ranges_by_class),
           TEST(test_class_change_starts_afresh),
           TEST(test_reset_after_a_stable_minute),
@@ -404,4 +430,5 @@ TEST_MAIN(TEST(test_ranges_by_class),
           TEST(test_port_of_the_endpoint_wins),
           TEST(test_connects_budget),
           TEST(test_budget_counts_the_source),
-          TEST(test_budget_is_told))
+          TEST(test_budget_is_told),
+          TEST(test_a_day_of_flapping_fills_few_entries))
