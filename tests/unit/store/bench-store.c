@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Durable puts a second with 1, 8 and 512 outstanding, beside the fsyncs that the same directory
- * gives (the program's argument, else $TMPDIR, else /tmp); the same on a thousand topics; how large
- * the file gets, and how fast it is read and emptied.
+ * gives (the program's argument, else $TMPDIR, else /tmp); the same on a thousand topics, and into
+ * a spool that is full; how large the file gets, and how fast it is read and emptied.
  */
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -42,33 +42,39 @@ static void measure_fsync(const Bench *b) {
         CHECK(close(fd) == 0);
 }
 
-static void queue_one(Bench *b, uint64_t seq, size_t n_topics) {
+typedef struct Load {
+        const char *name;
+        size_t n_outstanding, n_topics;
+        StorePolicy when_full;
+} Load;
+
+static void queue_one(Bench *b, uint64_t seq, const Load *load) {
+        StoreRecord record = {.seq = seq, .route = 1, .when_full = load->when_full};
         char topic[64];
 
         (void)snprintf(topic, sizeof(topic), "/a1X2bEnP82z/gateway1/user/telemetry/t%03zu",
-                       (size_t)(seq * 7919) % n_topics);
-        bench_queue(b, seq, topic, 100);
+                       (size_t)(seq * 7919) % load->n_topics);
+        record.message = new_message(topic, 100);
+        CHECK_INT(store_put(b->store, &record, on_done, b), 0);
+        (void)message_unref(record.message);
 }
 
-static void measure_puts(Bench *b, size_t n_outstanding, size_t n_topics) {
+static void measure_puts(Bench *b, const Load *load) {
         uint64_t began = clock_now_usec(), seq = b->info.next_seq, commits;
         double cpu = cpu_usec();
         size_t done = b->n_done, n_queued = 0;
-        char name[64];
 
         commits = bench_counters(b).commits;
         while (clock_now_usec() - began < DURATION_USEC) {
-                while (n_queued - (b->n_done - done) < n_outstanding) {
-                        queue_one(b, seq++, n_topics);
+                while (n_queued - (b->n_done - done) < load->n_outstanding) {
+                        queue_one(b, seq++, load);
                         n_queued++;
                 }
                 bench_wait(b, &b->n_done, b->n_done + 1);
                 CHECK_INT(b->r, 0);
         }
         bench_wait(b, &b->n_done, done + n_queued);
-        (void)snprintf(name, sizeof(name), "puts, %zu outstanding%s", n_outstanding,
-                       n_topics > 1 ? ", topics" : "");
-        (void)printf("%-30s %9.0f/s %9.0f commits/s %6.1f us of CPU each\n", name,
+        (void)printf("%-30s %9.0f/s %9.0f commits/s %6.1f us of CPU each\n", load->name,
                      per_second(n_queued, began),
                      per_second(bench_counters(b).commits - commits, began),
                      (cpu_usec() - cpu) / (double)n_queued);
@@ -96,7 +102,34 @@ static void measure_drain(Bench *b) {
                      per_second(n, began), (cpu_usec() - cpu) / (double)n);
 }
 
+static void measure_full(Bench *b, const Load *load) {
+        uint64_t seq;
+
+        bench_done(b);
+        bench_init(b);
+        b->limits.max_messages = 100000;
+        bench_open(b);
+        seq = b->info.next_seq;
+        for (size_t i = 1; i <= 50000; i++) {
+                queue_one(b, seq++, load);
+                if (i % 1000 == 0)
+                        bench_wait(b, &b->n_done, i);
+        }
+        b->info.next_seq = seq;
+        measure_puts(b, load);
+}
+
 int main(int argc, char **argv) {
+        static const Load loads[] = {
+                        {"puts, 1 outstanding", 1, 1, STORE_REFUSE},
+                        {"puts, 8 outstanding", 8, 1, STORE_REFUSE},
+                        {"puts, 512 outstanding", 512, 1, STORE_REFUSE},
+                        {"puts, 512, 1000 topics", 512, 1000, STORE_REFUSE},
+        };
+        static const Load full_loads[] = {
+                        {"full, drop-oldest", 512, 1000, STORE_DROP_OLDEST},
+                        {"full, keep-latest", 512, 1000, STORE_KEEP_LATEST},
+        };
         Bench b;
 
         if (argc > 1)
@@ -104,12 +137,12 @@ int main(int argc, char **argv) {
         bench_init(&b);
         bench_open(&b);
         measure_fsync(&b);
-        measure_puts(&b, 1, 1);
-        measure_puts(&b, 8, 1);
-        measure_puts(&b, 512, 1);
-        measure_puts(&b, 512, 1000);
+        for (size_t i = 0; i < ARRAY_SIZE(loads); i++)
+                measure_puts(&b, &loads[i]);
         measure_fsync(&b);
         measure_drain(&b);
+        for (size_t i = 0; i < ARRAY_SIZE(full_loads); i++)
+                measure_full(&b, &full_loads[i]);
         bench_done(&b);
         return 0;
 }
