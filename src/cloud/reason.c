@@ -71,7 +71,7 @@ static const ReasonInfo table[_REASON_MAX] = {
                                 {"tls-untrusted-root", REASON_CLASS_TRUST,
                                  "the server's certificate comes from a root that is not trusted here",
                                  "Check that the port and the root in cloud.tls.roots belong together; if they do, "
-                                 "someone may be intercepting the connection"},
+                                 "a portal, a proxy or somebody else is intercepting the connection"},
                 [REASON_TLS_EXPIRED] =
                                 {"tls-expired", REASON_CLASS_TRUST,
                                  "the server's certificate has expired",
