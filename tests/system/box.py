@@ -164,7 +164,11 @@ class Box:
         if self.process and self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.leader or self.process.pid, signal.SIGKILL)
-            self.process.wait(30)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()  # something in there can't be ended: go on without it
+                self.process.wait()
 
     def remove(self):
         self.kill()
