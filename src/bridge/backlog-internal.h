@@ -63,7 +63,8 @@ void backlog_note_old(Backlog *backlog, uint64_t seq, const char *topic);
 /* A message whose row may be in the page that is being read needs no sending any more. */
 void backlog_note_gone(Backlog *backlog, uint64_t seq);
 
-/* All of it is to be read again from @seq on. */
+/* All of it is to be read again from @seq on; nothing of it is in memory any more, so it may give
+ * way. */
 void backlog_read_again_from(Backlog *backlog, uint64_t seq);
 
 /* The topics of what was found in the store. */

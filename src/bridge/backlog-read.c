@@ -38,11 +38,24 @@ void backlog_note_old(Backlog *backlog, uint64_t seq, const char *topic) {
         topic_table_add(&backlog->topics, store_topic_hash(topic), seq, backlog_oldest(backlog));
 }
 
+static void on_handed_back(int r, StoreRecord *records, size_t n, void *userdata) {
+        for (size_t i = 0; r == 0 && i < n; i++)
+                message_unref(records[i].message);
+        (void)backlog_called(userdata);
+}
+
+/* The store keeps what it has handed out from giving way, until an earlier page is read. */
+static void hand_back(Backlog *backlog) {
+        if (store_read(backlog->store, backlog->read_seq, 1, 1, on_handed_back, backlog) == 0)
+                backlog->n_calls++;
+}
+
 void backlog_read_again_from(Backlog *backlog, uint64_t seq) {
         if (!backlog->follows || backlog->read_seq >= seq)
                 backlog->read_seq = seq - 1;
         backlog->follows = true;
         backlog->stale = backlog->reading;
+        hand_back(backlog);
 }
 
 void backlog_note_gone(Backlog *backlog, uint64_t seq) {

@@ -40,6 +40,10 @@ bool backlog_has_store(const Backlog *backlog) {
         return backlog->store;
 }
 
+bool backlog_can_store(const Backlog *backlog) {
+        return backlog->store && !backlog->failing;
+}
+
 const char *backlog_store_state(const Backlog *backlog) {
         if (!backlog->store)
                 return "unusable";
@@ -96,10 +100,15 @@ static void on_dropped(uint32_t route, const uint64_t *seqs, size_t n, void *use
         size_t lost = 0;
 
         for (size_t i = 0; i < n; i++) {
-                Rising *rising = lane_find(backlog->live, seqs[i]);
+                Lane *lane = backlog->live;
+                Rising *rising = lane_find(lane, seqs[i]);
 
+                if (!rising) {
+                        lane = &backlog->old;
+                        rising = lane_find(lane, seqs[i]);
+                }
                 if (rising && rising->storage == RISING_STORED) {
-                        lane_unstored(backlog->live, rising);
+                        lane_unstored(lane, rising); /* memory has it still */
                         continue;
                 }
                 waiters_fail(&backlog->waiters, seqs[i], LOCAL_ERROR_FULL,

@@ -46,6 +46,9 @@ Backlog *backlog_free(Backlog *backlog);
 
 bool backlog_has_store(const Backlog *backlog);
 
+/* Whether the last write has succeeded. */
+bool backlog_can_store(const Backlog *backlog);
+
 /* "good"; "failing" since writing failed last; "unusable" without a store. */
 const char *backlog_store_state(const Backlog *backlog);
 

@@ -211,7 +211,8 @@ static bool live_has_room(const Uplink *uplink) {
 
         if (!link_is_online(uplink->link) || is_full(&uplink->live))
                 return false;
-        return limit == 0 || lane_waiting(&uplink->live) <= limit / LIVE_SHARE;
+        return limit == 0 || lane_waiting(&uplink->live) <= limit / LIVE_SHARE ||
+               !backlog_can_store(uplink->backlog);
 }
 
 /* QoS 1: to its lane or to the disk. */

@@ -408,7 +408,8 @@ static int read_here(Keeper *k, Request *q) {
                 r = read_on(k, q);
         if (r != 0)
                 return r;
-        if (q->kind == REQUEST_READ && q->page.last_seq > k->terms.handed_seq)
+        /* Who begins anew has forgotten what comes after this page. */
+        if (q->kind == REQUEST_READ && q->page.last_seq > 0)
                 k->terms.handed_seq = q->page.last_seq;
         if (q->page.n_bad > 0)
                 give_up(k, q);

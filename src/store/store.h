@@ -137,7 +137,8 @@ void store_on_dropped(Store *store, StoreDroppedFunc func, void *userdata);
 _warn_unused_ int store_delete(Store *store, const uint64_t *seqs, size_t n);
 
 /* Reads up to @max messages with seq > @after, in order, and no more than @max_bytes together (but
- * at least one). @records are the receiver's to unref. */
+ * at least one). @records are the receiver's to unref. They and all before them count as handed out
+ * until an earlier page is read again: then what follows that one does not any more. */
 typedef void (*StoreReadFunc)(int r, StoreRecord *records, size_t n, void *userdata);
 _warn_unused_ int store_read(Store *store,
                              uint64_t after,

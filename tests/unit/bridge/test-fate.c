@@ -271,6 +271,34 @@ static void test_the_latest_are_kept(void) {
         disk_done(&d);
 }
 
+/* What was read back when the connection ended may give way, too, but for the very first. */
+static void test_what_was_read_back_gives_way(void) {
+        Client *client;
+        char line[64];
+        World w;
+        Disk d;
+
+        full_world(&d, &w, ROUTE_DROP_OLDEST);
+        client = world_client(&w);
+        for (int i = 1; i <= 5; i++)
+                publish_x(&w, client, "x/a", i, LOCAL_WAIT_DEFAULT);
+        disk_settle(&d, &w);
+        world_online(&w);
+        disk_settle(&d, &w);
+        CHECK_INT(w.fake->n_requests, 5);
+        world_lose(&w);
+        fake_forget(w.fake);
+        for (int i = 6; i <= 8; i++)
+                publish_x(&w, client, "x/a", i, LOCAL_WAIT_DEFAULT);
+        disk_settle(&d, &w);
+        CHECK(strstr(told(client), "ack 6 stored\nack 7 stored\nack 8 stored\n"));
+        world_online(&w);
+        CHECK_STR(disk_drain(&d, &w, line, sizeof(line)), "1 5 6 7 8 ");
+        CHECK_INT(disk_rows(&d), 0);
+        world_free(&w);
+        disk_done(&d);
+}
+
 /* A copy that gives way is no loss while the message is in memory. */
 static void test_copies_give_way(void) {
         Client *client;
@@ -303,4 +331,5 @@ TEST_MAIN(TEST(test_receipts_over_a_restart),
           TEST(test_a_wall_clock_that_jumps),
           TEST(test_the_oldest_give_way),
           TEST(test_the_latest_are_kept),
+          TEST(test_what_was_read_back_gives_way),
           TEST(test_copies_give_way))

@@ -238,6 +238,28 @@ static void test_copies_are_not_read_back(void) {
         disk_done(&d);
 }
 
+/* With a disk that takes nothing, memory has the burst that would go there. */
+static void test_a_burst_without_a_disk(void) {
+        Client *client;
+        World w;
+        Disk d;
+
+        disk_init(&d);
+        d.limits.max_messages = 2 * 1;
+        disk_world(&d, &w, &limited);
+        client = world_client(&w);
+        publish_on(&w, client, "other", 1, 2);
+        disk_settle(&d, &w);
+        CHECK_STR(told(client), "ack 1 stored\nerror 2 full\n");
+        world_online(&w);
+        publish_on(&w, client, "t", 1, 60);
+        CHECK_STR(told(client), "");
+        CHECK(strstr(sent_within(&w, &d, 10 * SEC), "t59 t60 "));
+        CHECK_INT(counters(&w).refused, 1);
+        world_free(&w);
+        disk_done(&d);
+}
+
 /* The first second belongs to what an earlier run may have sent. */
 static void test_held_back_at_the_start(void) {
         Client *client;
@@ -262,4 +284,5 @@ TEST_MAIN(TEST(test_a_burst_keeps_its_order),
           TEST(test_fresh_after_a_loss),
           TEST(test_fresh_after_a_restart),
           TEST(test_copies_are_not_read_back),
+          TEST(test_a_burst_without_a_disk),
           TEST(test_held_back_at_the_start))
