@@ -352,10 +352,19 @@ void uplink_on_offline(Uplink *uplink) {
         backlog_on_offline(uplink->backlog);
 }
 
+static size_t smaller(size_t a, size_t b) {
+        return a < b ? a : b;
+}
+
+/* What is read back leaves most of the memory to what is fresh. */
+static size_t share_of_memory(const Uplink *uplink, size_t bytes) {
+        return smaller(bytes, uplink->config.memory_bytes / 4);
+}
+
 /* The old lane wants more from the disk as soon as half a page has gone. */
 static bool wants_page(const Uplink *uplink) {
         return uplink->old->n < PAGE_MESSAGES / 2 + uplink->sender.config.window &&
-               uplink->old->bytes < LANE_BYTES;
+               uplink->old->bytes < share_of_memory(uplink, LANE_BYTES);
 }
 
 void uplink_pump(Uplink *uplink, uint64_t now_usec) {
@@ -374,7 +383,8 @@ void uplink_pump(Uplink *uplink, uint64_t now_usec) {
         }
         sender_send(&uplink->sender, now_usec);
         if (wants_page(uplink))
-                backlog_load(uplink->backlog, PAGE_MESSAGES, PAGE_BYTES, now_usec);
+                backlog_load(uplink->backlog, PAGE_MESSAGES, share_of_memory(uplink, PAGE_BYTES),
+                             now_usec);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
