@@ -153,6 +153,11 @@ void backlog_set_store(Backlog *backlog, Store *store, const StoreInfo *info) {
         backlog_learn_topics(backlog, info->last_seq);
 }
 
+void backlog_note_end(Backlog *backlog) {
+        if (backlog->store)
+                store_note_end(backlog->store);
+}
+
 /* To the disk */
 
 static void store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {

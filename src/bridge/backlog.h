@@ -41,6 +41,9 @@ void backlog_on_replaced(Backlog *backlog, const StoreInfo *info);
 /* For the end of the daemon: writes what is in memory only and waits a moment for it. */
 void backlog_wait(Backlog *backlog);
 
+/* The next run shall know when this one ended. */
+void backlog_note_end(Backlog *backlog);
+
 /* Tells everyone who still waits that their messages are stored. */
 Backlog *backlog_free(Backlog *backlog);
 

@@ -15,6 +15,9 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+/* An earlier run that ended no longer ago may have filled the cloud's limits. */
+#define JUST_NOW_MSEC 2000U
+
 struct Bridge {
         const BridgeConfig *config;
         Clients clients;
@@ -460,6 +463,8 @@ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
         bridge->store = store;
         spool_desk_set_store(bridge->desk, store);
         uplink_set_store(bridge->uplink, store, info);
+        if (info->n_spooled > 0 || info->idle_msec < JUST_NOW_MSEC)
+                uplink_hold_back(bridge->uplink, clock_now_usec());
         downlink_set_store(bridge->downlink, store);
         store_on_replaced(store, on_store_replaced, bridge);
         return 0;
@@ -489,7 +494,9 @@ Link *bridge_link(Bridge *bridge) {
 }
 
 void bridge_start(Bridge *bridge) {
-        uplink_hold_back(bridge->uplink, clock_now_usec());
+        /* Nothing tells then when an earlier run has ended. */
+        if (!bridge->store)
+                uplink_hold_back(bridge->uplink, clock_now_usec());
         link_start(bridge->link, clock_now_usec());
         /* An attempt that could not even start leaves only the timer to turn the loop again. */
         (void)go_on(bridge);

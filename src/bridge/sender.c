@@ -59,6 +59,11 @@ void sender_hold_back(Sender *sender, uint64_t now_usec) {
         rate_fill(&sender->rates[1], now_usec);
 }
 
+bool sender_was_busy(const Sender *sender, uint64_t now_usec) {
+        return sender->sent_usec > 0 && now_usec < sender->sent_usec + RATE_PERIOD_USEC &&
+               (sender->rates[0].max > 0 || sender->rates[1].max > 0);
+}
+
 bool sender_is_over_rate(const Sender *sender, uint64_t now_usec) {
         return rate_wait_usec(&sender->rates[0], now_usec) > 0;
 }
@@ -110,6 +115,7 @@ static void send_qos(Sender *sender, int qos, uint64_t now_usec) {
                         return;
                 (void)rate_take(&sender->rates[qos], now_usec);
                 lane_sent(lane, now_usec);
+                sender->sent_usec = now_usec;
                 if (qos == 0)
                         continue;
                 sender->turn_of_old = lane == sender->config.live;

@@ -23,7 +23,8 @@ typedef struct SenderConfig {
 typedef struct Sender {
         SenderConfig config;
         bool turn_of_old;
-        Rate rates[2]; /* by QoS */
+        uint64_t sent_usec; /* the last message; 0: none yet */
+        Rate rates[2];      /* by QoS */
 } Sender;
 
 /* 0 or -ENOMEM; either way sender_done() is due. */
@@ -38,6 +39,9 @@ _warn_unused_ int sender_set_limits(Sender *sender,
 
 /* The cloud may just have had as much as it takes, from an earlier run. */
 void sender_hold_back(Sender *sender, uint64_t now_usec);
+
+/* For who would be told so: whether anything was sent that the cloud's limits still count. */
+bool sender_was_busy(const Sender *sender, uint64_t now_usec);
 
 /* Whether the next QoS 0 message is over the rate. */
 bool sender_is_over_rate(const Sender *sender, uint64_t now_usec);

@@ -123,8 +123,11 @@ Uplink *uplink_free(Uplink *uplink) {
 
         if (!uplink)
                 return NULL;
-        if (uplink->backlog)
+        if (uplink->backlog) {
                 backlog_wait(uplink->backlog);
+                if (sender_was_busy(&uplink->sender, clock_now_usec()))
+                        backlog_note_end(uplink->backlog);
+        }
         losses_say(&uplink->losses, USEC_INFINITY - 1);
         fail_lane(&uplink->qos0, why);
         fail_lane(&uplink->live, why);

@@ -79,7 +79,7 @@ void keeper_done(Keeper *k) {
         requests_done(&k->owed);
         requests_done(&k->notices);
         /* For those that expire; a failure makes the clock go slower at most. */
-        if (k->db && k->db->committed.n_spooled > 0 && !k->db->doubtful)
+        if (k->db && (k->db->committed.n_spooled > 0 || k->note_end) && !k->db->doubtful)
                 (void)(database_note_time(k->db) < 0);
         (void)database_close(k->db);
         place_done(&k->place);

@@ -25,6 +25,7 @@ typedef struct Keeper {
         unsigned n_stuck;     /* how often that was tried */
 
         uint64_t commits, failures, n_unreadable, file_bytes;
+        bool note_end;    /* keeper_done() notes the time, though nothing may be stored */
         bool untidy;      /* the file may be larger than need be */
         bool shrinking;   /* has been made smaller, but only in the log */
         Requests notices; /* what is to be told, before the results */

@@ -220,6 +220,10 @@ static void start_clock(Place *place, const TtlMark *mark) {
                 return;
         now = ttl_reading_now(ttl_boot_id());
         place->clock = ttl_clock_start(mark, &now);
+        if (mark->msec == 0)
+                place->idle_msec = UINT64_MAX;
+        else if (place->clock.start.msec > mark->msec)
+                place->idle_msec = place->clock.start.msec - mark->msec;
 }
 
 static int start_anew(Place *place, Totals *known, StoreInfo *info) {
@@ -349,6 +353,7 @@ static int begin(Place *place, const Totals *known, Database **ret, StoreInfo *i
         info->n_incoming = t->n_incoming;
         info->incoming_bytes = t->incoming_bytes;
         info->next_seq = t->next_seq;
+        info->idle_msec = place->idle_msec;
         place->numbered = true;
         remember_files(place);
         *ret = TAKE_PTR(db);

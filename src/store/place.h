@@ -24,6 +24,7 @@ typedef struct Place {
         int directory_fd;
         PlaceFile database, log; /* those that are open */
         TtlClock clock;          /* has started when something could be opened */
+        uint64_t idle_msec;      /* see StoreInfo */
         bool numbered;           /* this run's numbers have begun */
 } Place;
 

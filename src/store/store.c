@@ -71,6 +71,10 @@ void store_set_limits(Store *store, const StoreLimits *limits) {
         worker_set_limits(store->worker, limits);
 }
 
+void store_note_end(Store *store) {
+        worker_note_end(store->worker);
+}
+
 Store *store_close(Store *store) {
         Requests answers = {0};
 

@@ -50,6 +50,7 @@ typedef struct StoreInfo {
         uint64_t n_incoming, incoming_bytes;
         uint64_t first_seq, last_seq; /* of the spool; 0 when it is empty */
         uint64_t next_seq;            /* the first that no message has ever had */
+        uint64_t idle_msec;           /* since it was last known to be in use; UINT64_MAX: never */
         bool set_aside;               /* the old file can't be used */
         char set_aside_as[64];        /* its new name in the directory; empty: it has vanished */
         char problem[160];            /* why: SQLite's words */
@@ -79,6 +80,10 @@ _warn_unused_ int store_open(Store **ret,
 
 /* For whatever is asked for from now on. What is stored beyond lower limits stays. */
 void store_set_limits(Store *store, const StoreLimits *limits);
+
+/* store_close() shall note the time, for the next run's idle_msec; it does so anyway when something
+ * is stored. */
+void store_note_end(Store *store);
 
 /* Finishes what is queued, calls who still waits for an answer, then closes. */
 Store *store_close(Store *store);

@@ -33,6 +33,7 @@ struct Worker {
         size_t n_urgent;    /* of those in the queue, not lazy */
         uint64_t tidy_usec; /* when to put the file in order; 0: not needed */
         bool stop, running;
+        bool note_end;
         bool limits_changed; /* the keeper does not know yet */
         StoreLimits limits;
         StoreCounters counters;
@@ -211,6 +212,7 @@ static void *work(void *userdata) {
                 (void)pthread_mutex_lock(&w->lock);
                 w->tidy_usec = keeper_wants_tidying(&w->keeper) ? clock_now_usec() + LAZY_USEC : 0;
         }
+        w->keeper.note_end = w->note_end;
         (void)pthread_mutex_unlock(&w->lock);
         keeper_done(&w->keeper);
         return NULL;
@@ -288,6 +290,12 @@ void worker_set_limits(Worker *worker, const StoreLimits *limits) {
         (void)pthread_mutex_lock(&worker->lock);
         worker->limits = *limits;
         worker->limits_changed = true;
+        (void)pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_note_end(Worker *worker) {
+        (void)pthread_mutex_lock(&worker->lock);
+        worker->note_end = true;
         (void)pthread_mutex_unlock(&worker->lock);
 }
 

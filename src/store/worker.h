@@ -22,6 +22,9 @@ Worker *worker_free(Worker *worker);
 /* For what is carried out from now on. */
 void worker_set_limits(Worker *worker, const StoreLimits *limits);
 
+/* See store_note_end(). */
+void worker_note_end(Worker *worker);
+
 /* From any thread. Takes the request if it succeeds; -ENOBUFS when too much is queued, -ESHUTDOWN
  * after worker_stop(). */
 _warn_unused_ int worker_push(Worker *worker, Request *take);

@@ -98,7 +98,8 @@ def test_a_fresh_message_after_a_crash(daemon, strict):
 
 
 @pytest.mark.slow
-def test_restarts_under_load_stay_within_the_rate(daemon, strict):
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_restarts_under_load_stay_within_the_rate(daemon, strict, end):
     """What an earlier run has sent in the last second counts, too."""
     ending = threading.Event()
 
@@ -122,7 +123,7 @@ def test_restarts_under_load_stay_within_the_rate(daemon, strict):
             mark = strict.mark()
             # In the middle of a second's burst.
             strict.wait_event("publish", after=mark, count=12, timeout=20)
-            daemon.kill()
+            getattr(daemon, end)()
             daemon.start()
             daemon.wait_online()
     finally:

@@ -190,6 +190,29 @@ static void test_an_orderly_end_notes_the_time(void) {
         bench_done(&b);
 }
 
+/* With nothing stored the end is written down only for who asks for it. */
+static void test_how_long_it_was_idle(void) {
+        uint64_t end;
+        Bench b;
+
+        bench_init(&b);
+        bench_open(&b);
+        CHECK(b.info.idle_msec == UINT64_MAX);
+        (void)poll(NULL, 0, 20);
+        end = store_clock_msec(b.store);
+        bench_close(&b);
+        CHECK(bench_count(&b, "SELECT clock_msec FROM totals") < (int64_t)end);
+
+        bench_open(&b);
+        CHECK(b.info.idle_msec >= 10 && b.info.idle_msec < UINT64_MAX);
+        (void)poll(NULL, 0, 20);
+        end = store_clock_msec(b.store);
+        store_note_end(b.store);
+        bench_close(&b);
+        CHECK(bench_count(&b, "SELECT clock_msec FROM totals") >= (int64_t)end);
+        bench_done(&b);
+}
+
 static void test_numbers_never_come_again(void) {
         uint64_t far = UINT64_C(1) << 60, next;
         Bench b;
@@ -350,6 +373,7 @@ TEST_MAIN(TEST(test_a_new_store_is_empty_and_private),
           TEST(test_a_restart_keeps_everything),
           TEST(test_at_the_end_everyone_is_called_or_refused),
           TEST(test_an_orderly_end_notes_the_time),
+          TEST(test_how_long_it_was_idle),
           TEST(test_numbers_never_come_again),
           TEST(test_numbers_that_cannot_be_are_refused),
           TEST(test_what_is_queued_together_is_committed_together),
