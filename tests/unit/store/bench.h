@@ -124,7 +124,7 @@ static inline void bench_wait(Bench *b, const size_t *count, size_t n) {
         struct pollfd fd = {.fd = store_fd(b->store), .events = POLLIN};
 
         while (*count < n) {
-                CHECK(poll(&fd, 1, 30000) == 1);
+                CHECK(poll(&fd, 1, 300000) == 1);
                 store_dispatch(b->store);
         }
 }
