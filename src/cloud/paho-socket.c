@@ -79,12 +79,11 @@ __attribute__((__visibility__("default"))) int connect(int fd,
         return (int)syscall(SYS_connect, fd, address.__sockaddr__, size);
 }
 
-/* The same for what the library reads; the rest of the program hardly comes this way.
- * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
-__attribute__((__visibility__("default"))) ssize_t recv(int fd,
-                                                        void *buffer,
-                                                        size_t size,
-                                                        int flags) {
+/* The same for what the library reads; the rest of the program hardly comes this way. A pragma,
+ * because the C library's headers may have defined an inline one by now. */
+#pragma GCC visibility push(default)
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+ssize_t recv(int fd, void *buffer, size_t size, int flags) {
         ssize_t n = syscall(SYS_recvfrom, fd, buffer, size, flags, NULL, NULL);
 
         if (n > 0 && answer_is_awaited() && paho_socket_is_library_thread())
@@ -93,6 +92,7 @@ __attribute__((__visibility__("default"))) ssize_t recv(int fd,
                 paho_socket_note_error(errno);
         return n;
 }
+#pragma GCC visibility pop
 
 void paho_socket_set_user_timeout(unsigned msec) {
         (void)pthread_mutex_lock(&shared.lock);

@@ -97,8 +97,8 @@ static void test_every_word_of_a_route_counts(void) {
                         "{ local = \"a\"; remote = \"x\"; qos = 1; direction = \"up\"; }",
                         "{ local = \"a\"; remote = \"b\"; qos = 0; direction = \"up\"; }",
                         "{ local = \"a\"; remote = \"b\"; qos = 1; direction = \"both\"; }",
-                        "{ local = \"a\"; remote = \"b\"; qos = 1; direction = \"up\";"
-                        " when_full = \"drop-oldest\"; }",
+                        ("{ local = \"a\"; remote = \"b\"; qos = 1; direction = \"up\";"
+                         " when_full = \"drop-oldest\"; }"),
                         "",
         };
 
