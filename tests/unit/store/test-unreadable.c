@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that can't be read don't keep the others from being delivered. */
+#include <limits.h>
+
 #include "bench.h"
 #include "faulty-vfs.h"
 #include "util/clock.h"
@@ -10,7 +12,7 @@ static void fill(Bench *b, uint64_t n) {
         bench_open(b);
         for (uint64_t seq = 1; seq <= n; seq++)
                 bench_queue(b, seq, "t/x", 100);
-        bench_wait(b, &b->n_done, n);
+        bench_wait(b, &b->n_done, (size_t)n);
         CHECK_INT(b->r, 0);
         bench_close(b);
         b->n_done = 0;
@@ -166,7 +168,7 @@ static void test_a_disk_that_fails_as_a_whole_is_waited_for(void) {
         Bench b;
 
         fill_pages(&b);
-        faulty_fail_reads(0, 1L << 40);
+        faulty_fail_reads(0, LONG_MAX);
         for (int i = 0; i < 10; i++) {
                 bench_read(&b, 500, 50);
                 CHECK_INT(b.page_r, -EIO);
