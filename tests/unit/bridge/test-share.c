@@ -105,7 +105,7 @@ static void test_fresh_messages_take_turns(void) {
         publish_on(&w, client, "b", 2, 3);
         sent = sent_within(&w, &d, 2 * SEC);
         for (int i = 2; i < 4; i++) {
-                char one[8];
+                char one[16];
 
                 (void)snprintf(one, sizeof(one), "b%d a", i);
                 CHECK(strstr(sent, one));
@@ -226,7 +226,7 @@ static void test_copies_are_not_read_back(void) {
         CHECK_INT(disk_rows(&d), 610);
         (void)disk_drain(&d, &w, line, sizeof(line));
         for (int i = 1; i <= 5; i++) {
-                char one[8], *at;
+                char one[16], *at;
 
                 (void)snprintf(one, sizeof(one), "b%d ", i);
                 at = strstr(line, one);
