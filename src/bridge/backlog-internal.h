@@ -40,9 +40,6 @@ struct Backlog {
 
 /* Writing */
 
-/* Tells a program that its message could not be stored, and why. */
-void backlog_refuse(Backlog *backlog, Receipt *receipt, int r);
-
 /* Writes a copy of a message that stays in @lane. 0 or -errno. */
 _warn_unused_ int backlog_put_copy(Backlog *backlog, Lane *lane, Rising *rising);
 

@@ -14,19 +14,31 @@ typedef struct Put {
         size_t bytes;
 } Put;
 
-void backlog_refuse(Backlog *backlog, Receipt *receipt, int r) {
+static LocalError explain_refusal(int r, const char **ret_text) {
+        switch (r) {
+        case -ENOSPC:
+                *ret_text = "the store is full; try again when some of it has been delivered";
+                return LOCAL_ERROR_FULL;
+        case -ENOBUFS:
+                *ret_text = "more waits for the disk than it can write; try again later";
+                return LOCAL_ERROR_FULL;
+        case -ENOMEM:
+                *ret_text = "out of memory";
+                return LOCAL_ERROR_INTERNAL;
+        default:
+                *ret_text = "the message can't be stored; see the daemon's log";
+                return LOCAL_ERROR_INTERNAL;
+        }
+}
+
+/* Others may wait for it, too, if there was a copy on disk before. */
+static void refuse(Backlog *backlog, Rising *rising, int r) {
+        const char *text = NULL;
+        LocalError code = explain_refusal(r, &text);
+
         backlog->refused++;
-        if (r == -ENOSPC)
-                receipt_fail(receipt, LOCAL_ERROR_FULL,
-                             "the store is full; try again when some of it has been delivered");
-        else if (r == -ENOBUFS)
-                receipt_fail(receipt, LOCAL_ERROR_FULL,
-                             "more waits for the disk than it can write; try again later");
-        else if (r == -ENOMEM)
-                receipt_fail(receipt, LOCAL_ERROR_INTERNAL, "out of memory");
-        else
-                receipt_fail(receipt, LOCAL_ERROR_INTERNAL,
-                             "the message can't be stored; see the daemon's log");
+        receipt_fail(&rising->receipt, code, text);
+        waiters_fail(&backlog->waiters, rising->token, code, text);
 }
 
 static void say_failure(Backlog *backlog, int r) {
@@ -69,7 +81,7 @@ static void only_failed(Backlog *backlog, Rising *take, int r) {
                 lane_insert(&backlog->old, take);
                 return;
         }
-        backlog_refuse(backlog, &take->receipt, r);
+        refuse(backlog, take, r);
         rising_free(take);
 }
 

@@ -150,6 +150,7 @@ static int submit(DurableFilter *f, bool ends, LocalSession *session, const Loca
                 return r;
         }
         f->n_writes++;
+        f->durable->recent = true;
         durables->n_pending++;
         return 0;
 }

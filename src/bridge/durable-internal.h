@@ -34,6 +34,7 @@ struct Durable {
         Mailbox *mailbox;
         Client *client; /* NULL: no program is there */
         bool marked;    /* the message at hand is for it */
+        bool recent;    /* someone has dealt with it since the absent were last looked for */
         uint64_t n_dropped_unsaid, dropped_said_usec;
 };
 

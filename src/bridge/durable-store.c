@@ -157,7 +157,7 @@ static void rewrite(Durable *durable) {
         for (DurableFilter *f = durable->filters; f; f = f->next)
                 if (!f->ending && durable_filter_make(f) < 0)
                         log_error("The durable subscription of '%s' to '%s' could not be written to "
-                                  "the new store: out of memory",
+                                  "the store again: out of memory",
                                   durable->name, f->subscription->filter);
 }
 
@@ -184,8 +184,12 @@ static void on_forgotten(int r, const char *key, uint64_t n_messages, void *user
                         (void)log_error_errno(r, "Cannot look for durable clients that stay away");
                 return;
         }
-        if (!durable || durable->client)
-                return; /* it has just come back */
+        if (!durable)
+                return;
+        if (durable->client || durable->recent) {
+                rewrite(durable); /* it has just come back, and was told that it is subscribed */
+                return;
+        }
         log_event(LOG_EVENT_CLIENT_FORGOTTEN, fields, ARRAY_SIZE(fields),
                   "The durable client '%s' has stayed away for too long: ended its subscriptions, "
                   "with %" PRIu64 " messages that waited for it",
@@ -194,9 +198,11 @@ static void on_forgotten(int r, const char *key, uint64_t n_messages, void *user
 }
 
 void durables_forget(Durables *d, uint64_t max_age_msec) {
-        for (const Durable *durable = d->first; durable; durable = durable->next)
+        for (Durable *durable = d->first; durable; durable = durable->next) {
+                durable->recent = false;
                 if (durable->client)
                         durable_touch(durable);
+        }
         if (store_forget_absent(d->store, max_age_msec, on_forgotten, d) == 0)
                 d->n_pending++;
 }

@@ -191,6 +191,7 @@ static void bind(Durable *durable, Client *client) {
         if (durable->client)
                 take_over(durable);
         durable->client = client;
+        durable->recent = true;
         client->durable = durable;
         local_session_hold(client->session);
         durable_touch(durable);

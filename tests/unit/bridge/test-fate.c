@@ -271,6 +271,41 @@ static void test_the_latest_are_kept(void) {
         disk_done(&d);
 }
 
+/* A copy has given way, and when the connection ends there is no room for another: everyone who
+ * waits is told. */
+static void test_no_room_for_another_copy(void) {
+        Client *client, *other;
+        World w;
+        Disk d;
+
+        full_world(&d, &w, ROUTE_KEEP_LATEST);
+        world_online(&w);
+        client = world_client(&w);
+        other = world_client(&w);
+        publish_x(&w, client, "x/a", 1, LOCAL_WAIT_DELIVERED);
+        publish_x(&w, client, "x/a", 2, LOCAL_WAIT_STORED);
+        publish_x(&w, client, "x/b", 3, LOCAL_WAIT_STORED);
+        publish_x(&w, client, "x/c", 4, LOCAL_WAIT_STORED);
+        publish_x(&w, client, "x/d", 5, LOCAL_WAIT_STORED);
+        w.now += 1 * SEC;
+        uplink_pump(w.uplink, w.now);
+        disk_settle(&d, &w);
+        ask(&w, &d, other, 21, 1, LOCAL_WAIT_DELIVERED);
+        publish_x(&w, client, "x/e", 6, LOCAL_WAIT_STORED);
+        w.now += 1 * SEC;
+        uplink_pump(w.uplink, w.now);
+        disk_settle(&d, &w);
+        CHECK_STR(told(client), "ack 2 stored\nack 3 stored\nack 4 stored\nack 5 stored\n"
+                                "ack 6 stored\n");
+        world_lose(&w);
+        disk_settle(&d, &w);
+        CHECK_STR(told(client), "error 1 full\n");
+        CHECK_STR(told(other), "error 21 full\n");
+        CHECK_INT(fake_session_holds(other->session), 0);
+        world_free(&w);
+        disk_done(&d);
+}
+
 /* What was read back when the connection ended may give way, too, but for the very first. */
 static void test_what_was_read_back_gives_way(void) {
         Client *client;
@@ -331,5 +366,6 @@ TEST_MAIN(TEST(test_receipts_over_a_restart),
           TEST(test_a_wall_clock_that_jumps),
           TEST(test_the_oldest_give_way),
           TEST(test_the_latest_are_kept),
+          TEST(test_no_room_for_another_copy),
           TEST(test_what_was_read_back_gives_way),
           TEST(test_copies_give_way))

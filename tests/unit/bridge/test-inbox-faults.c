@@ -240,10 +240,65 @@ static void test_forgetting_the_absent(void) {
         inbox_end(&i);
 }
 
+/* A world with one client that has been away for long, and its subscriptions. */
+static void begin_absent(InboxWorld *i) {
+        Client *client;
+
+        inbox_world(i, NULL, 0);
+        i->w.now = clock_now_usec();
+        inbox_open(i);
+        world_online(&i->w);
+        client = inbox_subscriber(i, "away", "a");
+        inbox_request(i, client, "b", 1);
+        inbox_grant(i);
+        inbox_leave(i, client);
+        inbox_settle(i);
+        (void)usleep(300000);
+}
+
+/* It comes back while the store is looking who is absent. */
+static void test_back_in_the_last_moment(void) {
+        InboxWorld i;
+        Client *client;
+
+        for (int leaves = 0; leaves < 2; leaves++) {
+                begin_absent(&i);
+                downlink_forget_absent(i.w.downlink, 200);
+                client = inbox_program(&i, "away", 1000);
+                inbox_request(&i, client, "a", 1);
+                if (leaves)
+                        inbox_leave(&i, client);
+                inbox_settle(&i);
+                CHECK_INT(inbox_counters(&i).n_clients, 1);
+                inbox_restart(&i);
+                CHECK_INT(inbox_counters(&i).n_clients, 1);
+                CHECK(strstr(fake_requests(i.w.fake), "sub a/1 "));
+                inbox_end(&i);
+        }
+}
+
+/* Root ends one of its subscriptions meanwhile. */
+static void test_unsubscribed_in_the_last_moment(void) {
+        InboxWorld i;
+        Client *root;
+
+        begin_absent(&i);
+        downlink_forget_absent(i.w.downlink, 200);
+        root = inbox_program(&i, "away", 0);
+        inbox_unsubscribe(&i, root, "a");
+        inbox_settle(&i);
+        CHECK_STR(took(root), "ack 3 unsubscribed\n");
+        inbox_restart(&i);
+        CHECK(!strstr(fake_requests(i.w.fake), "sub a/1 "));
+        inbox_end(&i);
+}
+
 TEST_MAIN(TEST(test_a_full_inbox_drops_the_oldest),
           TEST(test_a_full_inbox_refuses),
           TEST(test_before_the_store_is_known),
           TEST(test_without_a_store_from_the_first),
           TEST(test_a_disk_that_is_full),
           TEST(test_another_file),
-          TEST(test_forgetting_the_absent))
+          TEST(test_forgetting_the_absent),
+          TEST(test_back_in_the_last_moment),
+          TEST(test_unsubscribed_in_the_last_moment))
