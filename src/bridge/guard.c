@@ -51,10 +51,13 @@ Guard *guard_free(Guard *guard) {
 /* The transport's thread */
 
 static bool is_wanted(const Guard *guard, const char *topic, bool by_durable) {
-        for (size_t i = 0; i < guard->n_filters; i++)
-                if ((!by_durable || guard->filters[i].n_durable > 0) &&
-                    topic_matches(guard->filters[i].filter, topic))
+        for (size_t i = 0; i < guard->n_filters; i++) {
+                const GuardFilter *f = &guard->filters[i];
+
+                if ((by_durable ? f->n_durable : f->n_others) > 0 &&
+                    topic_matches(f->filter, topic))
                         return true;
+        }
         return false;
 }
 
@@ -68,6 +71,8 @@ static int decide(Guard *guard, uint64_t epoch, const Message *message, Store **
                 return is_wanted(guard, message_topic(message), false) ? 0 : -EUNATCH;
         if (guard->n_durable == 0 || !is_wanted(guard, message_topic(message), true))
                 return 0;
+        if (!guard->store)
+                return -EUNATCH; /* the filters are just being read from it */
         *ret_store = guard->store;
         return guard->refused_epoch == epoch ? -EAGAIN : 1;
 }

@@ -2,6 +2,7 @@
 /*
  * Inboxes that are full, disks that fail, stores that change, programs that stay away.
  */
+#include <errno.h>
 #include <sqlite3.h>
 
 #include "../store/faulty-vfs.h"
@@ -123,6 +124,24 @@ static void test_before_the_store_is_known(void) {
         inbox_grant(&i);
         CHECK(strstr(took(client), "msg a qos=1 mid=1 1\n"));
         inbox_end(&i);
+}
+
+/* While the store is being read its filters are there already, and nothing can be kept yet. */
+static void test_while_the_store_is_read(void) {
+        for (int empty = 0; empty < 2; empty++) {
+                _cleanup_(message_unrefp) Message *message = NULL;
+                _cleanup_(guard_freep) Guard *guard = NULL;
+                TransportKeeper keeper;
+                uint64_t kept = 0;
+
+                CHECK_INT(guard_new(&guard), 0);
+                CHECK_INT(message_new(&message, "a", "x", 1, 1), 0);
+                keeper = guard_keeper(guard);
+                if (empty) /* it was mounted late */
+                        guard_set_empty(guard);
+                CHECK_INT(guard_add(guard, "a", true), 0);
+                CHECK_INT(keeper.keep(keeper.userdata, 1, message, &kept), -EUNATCH);
+        }
 }
 
 /* Where there has never been a store, nobody can have durable subscriptions. */
@@ -296,6 +315,7 @@ static void test_unsubscribed_in_the_last_moment(void) {
 TEST_MAIN(TEST(test_a_full_inbox_drops_the_oldest),
           TEST(test_a_full_inbox_refuses),
           TEST(test_before_the_store_is_known),
+          TEST(test_while_the_store_is_read),
           TEST(test_without_a_store_from_the_first),
           TEST(test_a_disk_that_is_full),
           TEST(test_another_file),
