@@ -29,7 +29,9 @@ _iotlinkctl() {
                 return
                 ;;
         --wait | -w)
-                mapfile -t COMPREPLY < <(compgen -W 'sent stored delivered' -- "$current")
+                options='sent stored delivered'
+                [[ $command != receipt ]] || options='stored delivered'
+                mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
                 return
                 ;;
         --instance | --ttl | -t | --count | -C | --durable | -d | --limit | -n | --receipt | -r | --label | -L)

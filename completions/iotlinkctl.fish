@@ -25,13 +25,15 @@ complete -c iotlinkctl -n $none -a metrics -d 'Print the status as OpenMetrics t
 complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s f -l file -r -F -d 'Take the payload from a file'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s l -l lines -d 'Publish line by line'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from pub sub' -s q -l qos -x -a '0 1' -d 'Quality of service'
-complete -c iotlinkctl -n '__fish_seen_subcommand_from pub receipt' -s w -l wait -x -a 'sent stored delivered' -d 'What the receipt shall say'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s w -l wait -x -a 'sent stored delivered' -d 'What the receipt shall say'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from receipt' -s w -l wait -x -a 'stored delivered' -d 'Until when to wait'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from pub' -s t -l ttl -x -d 'Give up after so many seconds'
 
 complete -c iotlinkctl -n '__fish_seen_subcommand_from sub' -s C -l count -x -d 'End after so many messages'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from sub' -s v -l verbose -d 'Print topics'
 
-complete -c iotlinkctl -n '__fish_seen_subcommand_from sub unsub' -s d -l durable -x -d 'Keep what comes meanwhile, for this name'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from sub' -s d -l durable -x -d 'Keep what comes meanwhile, for this name'
+complete -c iotlinkctl -n '__fish_seen_subcommand_from unsub' -s d -l durable -x -d 'Whose subscriptions'
 
 complete -c iotlinkctl -n '__fish_seen_subcommand_from spool; and not __fish_seen_subcommand_from list drop' -a list -d 'Show what waits'
 complete -c iotlinkctl -n '__fish_seen_subcommand_from spool; and not __fish_seen_subcommand_from list drop' -a drop -d 'Drop what waits'

@@ -46,7 +46,7 @@ int reply_connect(const Options *options, Connection *connection) {
 
 int reply_lost(int r) {
         if (r == CONNECTION_E_CLOSED)
-                complain("iotlinkd has closed the connection.");
+                complain("iotlinkd has closed the connection. See 'systemctl status iotlinkd'.");
         else if (r == -ETIMEDOUT)
                 complain("iotlinkd does not answer.");
         else if (r == -EBADMSG)

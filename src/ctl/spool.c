@@ -176,7 +176,9 @@ static int drop(const Options *options, const char *filter) {
         else if (count > 0)
                 (void)printf("dropped %" PRId64 " message%s\n", count, count == 1 ? "" : "s");
         else
-                complain("No such message waits for the cloud.");
+                complain("No such message waits for the cloud.%s",
+                         filter ? " A filter is of names in the cloud, see 'iotlinkctl spool list'."
+                                : "");
         return count > 0 || options->all ? EXIT_DONE : EXIT_FAILED;
 }
 
