@@ -328,7 +328,7 @@ static int reader_refuse_text(Reader *reader) {
         if (strcmp(text, "syntax error") == 0)
                 hint = ". Look for a missing ';', quote or bracket here or on the line before";
         if (strcmp(text, "duplicate setting name") == 0)
-                hint = ": this key stands twice in its group. Remove one";
+                hint = ": this key stands above already. Put what it holds in one place";
         settings_errors_add(
                         reader->errors,
                         source_origin(reader->source, (unsigned)config_error_line(&reader->config)),
