@@ -100,7 +100,7 @@ static void on_ended(DurableFilter *f, const Write *write, int r) {
                 local_session_ack(write->session, &write->id, LOCAL_ACK_UNSUBSCRIBED, -1, false);
         if (r == 0)
                 f->on_disk = false;
-        else
+        else if (f->n_writes == 0) /* what was asked last counts */
                 f->ending = false;
         if (f->ending && f->n_writes == 0)
                 end(f);

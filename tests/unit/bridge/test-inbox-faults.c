@@ -312,6 +312,34 @@ static void test_unsubscribed_in_the_last_moment(void) {
         inbox_end(&i);
 }
 
+/* The first of two ends fails, and is answered after the second was asked for: that one counts. */
+static void test_ended_twice(void) {
+        struct pollfd pfd = {.events = POLLIN};
+        InboxWorld i;
+        Client *client;
+
+        faulty_register();
+        inbox_world(&i, NULL, 0);
+        i.disk.vfs = FAULTY_VFS;
+        inbox_open(&i);
+        world_online(&i.w);
+        client = inbox_subscriber(&i, "meter", "a");
+        faulty_fail_writes(SQLITE_FULL);
+        inbox_unsubscribe(&i, client, "a");
+        pfd.fd = store_fd(i.disk.store);
+        CHECK(poll(&pfd, 1, 10000) == 1);
+        faulty_fail_writes(0);
+        (void)usleep(60000); /* then the disk is tried again */
+        inbox_request(&i, client, "a", 1);
+        inbox_unsubscribe(&i, client, "a");
+        inbox_settle(&i);
+        CHECK_STR(took(client), "ack 3 subscribed qos=1 pending\nerror 2 full a\n"
+                                "ack 4 unsubscribed\n");
+        CHECK_INT(inbox_counters(&i).n_clients, 0);
+        CHECK(strstr(fake_requests(i.w.fake), "unsub a "));
+        inbox_end(&i);
+}
+
 TEST_MAIN(TEST(test_a_full_inbox_drops_the_oldest),
           TEST(test_a_full_inbox_refuses),
           TEST(test_before_the_store_is_known),
@@ -319,6 +347,7 @@ TEST_MAIN(TEST(test_a_full_inbox_drops_the_oldest),
           TEST(test_without_a_store_from_the_first),
           TEST(test_a_disk_that_is_full),
           TEST(test_another_file),
+          TEST(test_ended_twice),
           TEST(test_forgetting_the_absent),
           TEST(test_back_in_the_last_moment),
           TEST(test_unsubscribed_in_the_last_moment))
