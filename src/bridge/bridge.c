@@ -463,8 +463,11 @@ int bridge_set_store(Bridge *bridge, Store *store, const StoreInfo *info) {
         bridge->store = store;
         spool_desk_set_store(bridge->desk, store);
         uplink_set_store(bridge->uplink, store, info);
-        if (info->n_spooled > 0 || info->idle_msec < JUST_NOW_MSEC)
+        if (info->n_spooled > 0)
                 uplink_hold_back(bridge->uplink, clock_now_usec());
+        else if (info->idle_msec < JUST_NOW_MSEC)
+                uplink_hold_back(bridge->uplink,
+                                 clock_now_usec() - info->idle_msec * USEC_PER_MSEC);
         downlink_set_store(bridge->downlink, store);
         store_on_replaced(store, on_store_replaced, bridge);
         return 0;

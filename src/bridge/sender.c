@@ -54,9 +54,9 @@ void sender_done(Sender *sender) {
         rate_done(&sender->rates[1]);
 }
 
-void sender_hold_back(Sender *sender, uint64_t now_usec) {
-        rate_fill(&sender->rates[0], now_usec);
-        rate_fill(&sender->rates[1], now_usec);
+void sender_hold_back(Sender *sender, uint64_t then_usec) {
+        rate_fill(&sender->rates[0], then_usec);
+        rate_fill(&sender->rates[1], then_usec);
 }
 
 bool sender_was_busy(const Sender *sender, uint64_t now_usec) {

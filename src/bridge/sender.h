@@ -37,8 +37,8 @@ _warn_unused_ int sender_set_limits(Sender *sender,
                                     unsigned qos0_per_second,
                                     unsigned window);
 
-/* The cloud may just have had as much as it takes, from an earlier run. */
-void sender_hold_back(Sender *sender, uint64_t now_usec);
+/* At @then_usec the cloud may have had as much as it takes, from an earlier run. */
+void sender_hold_back(Sender *sender, uint64_t then_usec);
 
 /* For who would be told so: whether anything was sent that the cloud's limits still count. */
 bool sender_was_busy(const Sender *sender, uint64_t now_usec);

@@ -90,8 +90,8 @@ int uplink_set_config(Uplink *uplink, const UplinkConfig *config) {
         return 0;
 }
 
-void uplink_hold_back(Uplink *uplink, uint64_t now_usec) {
-        sender_hold_back(&uplink->sender, now_usec);
+void uplink_hold_back(Uplink *uplink, uint64_t then_usec) {
+        sender_hold_back(&uplink->sender, then_usec);
 }
 
 void uplink_set_store(Uplink *uplink, Store *store, const StoreInfo *info) {

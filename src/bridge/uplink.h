@@ -55,8 +55,8 @@ _warn_unused_ int uplink_new(Uplink **ret, Link *link, const UplinkConfig *confi
  * 0 or -ENOMEM. */
 _warn_unused_ int uplink_set_config(Uplink *uplink, const UplinkConfig *config);
 
-/* When an earlier run may have been busy until now: the cloud may have had all it takes. */
-void uplink_hold_back(Uplink *uplink, uint64_t now_usec);
+/* An earlier run may have been busy until @then_usec: the cloud may have had all it takes. */
+void uplink_hold_back(Uplink *uplink, uint64_t then_usec);
 
 /* From now on messages can be stored. Without this, none is accepted while offline. @store must
  * outlive the uplink. */
