@@ -13,6 +13,9 @@
 /* How long to let a disk alone that could not be read. */
 #define READ_AGAIN_USEC (10 * USEC_PER_SEC)
 
+/* The same where there is no memory, or too much waits for the disk already. */
+#define QUEUE_AGAIN_USEC (100 * USEC_PER_MSEC)
+
 uint64_t backlog_oldest(const Backlog *backlog) {
         uint64_t read = backlog->old.first ? backlog->old.first->token : UINT64_MAX;
         uint64_t unread = backlog->follows ? backlog->read_seq + 1 : UINT64_MAX;
@@ -186,9 +189,10 @@ static void on_read(int r, StoreRecord *records, size_t n, void *userdata) {
 void backlog_load(Backlog *backlog, size_t max, size_t max_bytes, uint64_t now_usec) {
         if (!backlog->follows || backlog->reading || now_usec < backlog->read_again_usec)
                 return;
-        /* Without memory for it, the next turn tries again. */
-        if (store_read(backlog->store, backlog->read_seq, max, max_bytes, on_read, backlog) < 0)
+        if (store_read(backlog->store, backlog->read_seq, max, max_bytes, on_read, backlog) < 0) {
+                backlog->read_again_usec = now_usec + QUEUE_AGAIN_USEC;
                 return;
+        }
         backlog->reading = true;
         backlog->n_calls++;
 }
