@@ -81,7 +81,7 @@ void backlog_on_replaced(Backlog *backlog, const StoreInfo *info) {
                             "lost");
         lane_forget_stored(backlog->live);
         lane_forget_stored(&backlog->old);
-        backlog_store_live(backlog, USEC_INFINITY);
+        (void)backlog_store_live(backlog, USEC_INFINITY);
         /* If the reading that found the damage fails, this is not the new file's fault. */
         backlog->replaced = backlog->reading;
         backlog->read_again_usec = 0;
@@ -160,20 +160,22 @@ void backlog_note_end(Backlog *backlog) {
 
 /* To the disk */
 
-static void store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
+static bool store_lane(Backlog *backlog, Lane *lane, uint64_t before_usec) {
         Rising *rising;
 
-        /* What fails for want of memory stays there, and nobody is told more than that. */
         while ((rising = lane_next_unstored(lane, before_usec)))
                 if (backlog_put_copy(backlog, lane, rising) < 0)
-                        return;
+                        return false;
+        return true;
 }
 
-void backlog_store_live(Backlog *backlog, uint64_t before_usec) {
+bool backlog_store_live(Backlog *backlog, uint64_t before_usec) {
+        bool all;
+
         if (!backlog->store)
-                return;
-        store_lane(backlog, &backlog->old, before_usec);
-        store_lane(backlog, backlog->live, before_usec);
+                return true;
+        all = store_lane(backlog, &backlog->old, before_usec);
+        return store_lane(backlog, backlog->live, before_usec) && all;
 }
 
 void backlog_add(Backlog *backlog, Rising *take_rising) {
@@ -418,7 +420,7 @@ void backlog_counters(const Backlog *backlog, BacklogCounters *ret) {
 void backlog_wait(Backlog *backlog) {
         uint64_t end = clock_now_usec() + END_USEC, now;
 
-        backlog_store_live(backlog, USEC_INFINITY);
+        (void)backlog_store_live(backlog, USEC_INFINITY);
         while (backlog->n_puts > 0 && (now = clock_now_usec()) < end) {
                 struct pollfd pfd = {.fd = store_fd(backlog->store), .events = POLLIN};
 

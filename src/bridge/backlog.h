@@ -67,8 +67,9 @@ void backlog_detach(Rising *rising);
 /* Whether nothing of this topic (a remote name) is left in the old stream. */
 bool backlog_is_clear(Backlog *backlog, const char *topic);
 
-/* Writes copies of all of the live lane that is in memory only and was accepted by @before_usec. */
-void backlog_store_live(Backlog *backlog, uint64_t before_usec);
+/* Writes copies of all that is in memory only and was accepted by @before_usec. False when memory
+ * or the store's queue has no room for some: they stay where they are, and nobody is told more. */
+bool backlog_store_live(Backlog *backlog, uint64_t before_usec);
 
 /* Takes @rising to the end of the old stream, whatever comes of it is told through its receipt. */
 void backlog_add(Backlog *backlog, Rising *take_rising);

@@ -28,6 +28,9 @@
 #define PAGE_MESSAGES 512U
 #define PAGE_BYTES    ((size_t)2 * 1024 * 1024)
 
+/* How long to wait with messages for which the store or the memory has no room. */
+#define STORE_AGAIN_USEC (100 * USEC_PER_MSEC)
+
 struct Uplink {
         Link *link;
         UplinkConfig config;
@@ -37,8 +40,9 @@ struct Uplink {
         Lane qos0, live;
         Lane *old; /* the backlog's */
         Sender sender;
-        uint64_t now_usec;    /* of the last turn */
-        uint64_t online_usec; /* since when */
+        uint64_t now_usec;         /* of the last turn */
+        uint64_t online_usec;      /* since when */
+        uint64_t store_again_usec; /* not before that: too much waits for the disk already */
         Meter delivered, acknowledged;
         uint64_t expired;
 };
@@ -225,7 +229,7 @@ static void admit(Uplink *uplink, Rising *take_rising) {
                 lane_append(&uplink->live, take_rising);
         } else if (!live_has_room(uplink)) {
                 /* What is in the lane was first, so it is on the disk first. */
-                backlog_store_live(uplink->backlog, USEC_INFINITY);
+                (void)backlog_store_live(uplink->backlog, USEC_INFINITY);
                 backlog_add(uplink->backlog, take_rising);
         } else if (!backlog_is_clear(uplink->backlog, message_topic(take_rising->message))) {
                 backlog_add(uplink->backlog, take_rising);
@@ -374,8 +378,9 @@ void uplink_pump(Uplink *uplink, uint64_t now_usec) {
         uplink->now_usec = now_usec;
         expire(uplink, now_usec);
         losses_say(&uplink->losses, now_usec);
-        if (now_usec > uplink->config.store_delay_usec)
-                backlog_store_live(uplink->backlog, now_usec - uplink->config.store_delay_usec);
+        if (now_usec > uplink->config.store_delay_usec && now_usec >= uplink->store_again_usec &&
+            !backlog_store_live(uplink->backlog, now_usec - uplink->config.store_delay_usec))
+                uplink->store_again_usec = now_usec + STORE_AGAIN_USEC;
         if (!link_is_online(uplink->link))
                 return;
         if (uplink->online_usec == 0)
@@ -396,9 +401,12 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 /* The first in the lane that is in memory only may be stored already: then the pump looks on. */
 static uint64_t store_deadline_usec(const Uplink *uplink, const Lane *lane) {
-        return backlog_has_store(uplink->backlog) && lane->unstored
-                               ? lane->unstored->accepted_usec + uplink->config.store_delay_usec
-                               : USEC_INFINITY;
+        uint64_t due;
+
+        if (!backlog_has_store(uplink->backlog) || !lane->unstored)
+                return USEC_INFINITY;
+        due = lane->unstored->accepted_usec + uplink->config.store_delay_usec;
+        return due > uplink->store_again_usec ? due : uplink->store_again_usec;
 }
 
 uint64_t uplink_deadline_usec(const Uplink *uplink, uint64_t now_usec) {

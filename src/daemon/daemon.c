@@ -38,7 +38,8 @@ typedef struct Daemon {
         Watchdog *watchdog;
         Listener listener; /* its socket is the bridge's once that is there */
         ServiceStatus *status;
-        Setup *setup; /* the one in use */
+        Setup *setup;     /* the one in use */
+        Setup *old_setup; /* in use, too, after a change that failed halfway */
         const char *config_path;
         bool stopping;
 } Daemon;
@@ -127,9 +128,11 @@ static int reload(Daemon *daemon) {
         daemon->setup = setup;
         r = use_setup(daemon, setup, reconnect);
         authenticator_free(old_authenticator);
-        setup_free(old);
-        if (r < 0)
+        if (r < 0) {
+                daemon->old_setup = old;
                 return log_error_errno(r, "Cannot go on with the new configuration");
+        }
+        setup_free(old);
         reload_say(&difference);
         return 0;
 }
@@ -268,6 +271,7 @@ int daemon_run(Settings *take_settings, const char *config_path) {
         storage_free(daemon.storage); /* the bridge stores to the last */
         sd_event_unref(daemon.event);
         setup_free(daemon.setup);
+        setup_free(daemon.old_setup);
         listener_done(&daemon.listener);
         return r;
 }

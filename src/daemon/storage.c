@@ -48,7 +48,10 @@ static int open_store(Storage *storage) {
                 log_info("Messages can be stored in '%s' now", s->state_dir);
         if (info.n_spooled > 0)
                 log_info("%" PRIu64 " stored messages wait for the cloud", info.n_spooled);
-        return bridge_set_store(storage->bridge, storage->store, &info);
+        r = bridge_set_store(storage->bridge, storage->store, &info);
+        if (r < 0)
+                storage->store = store_close(storage->store);
+        return r;
 }
 
 /* Whether there has never been a store: then nothing of it can be missed. */

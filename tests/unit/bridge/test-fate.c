@@ -386,6 +386,29 @@ static void test_a_disk_that_is_behind(void) {
         disk_done(&d);
 }
 
+/* The same for what is under way and takes too long. */
+static void test_a_disk_that_is_behind_while_online(void) {
+        static char payload[MESSAGE_PAYLOAD_MAX];
+        _cleanup_(message_unrefp) Message *message = NULL;
+        StoreRecord record;
+        World w;
+        Disk d;
+
+        disk_init(&d);
+        disk_world(&d, &w, NULL);
+        world_online(&w);
+        CHECK_INT(message_new(&message, "t", payload, sizeof(payload), 1), 0);
+        record = (StoreRecord){.seq = d.base + 1000, .message = message};
+        while (store_put(d.store, &record, ignore, NULL) == 0)
+                record.seq++;
+        publish_many(&w, world_client(&w), 1, 1);
+        w.now += 10 * SEC;
+        uplink_pump(w.uplink, w.now);
+        CHECK(uplink_deadline_usec(w.uplink, w.now) > w.now);
+        world_free(&w);
+        disk_done(&d);
+}
+
 TEST_MAIN(TEST(test_receipts_over_a_restart),
           TEST(test_receipts_of_live_messages),
           TEST(test_a_program_that_asks_and_leaves),
@@ -397,4 +420,5 @@ TEST_MAIN(TEST(test_receipts_over_a_restart),
           TEST(test_no_room_for_another_copy),
           TEST(test_what_was_read_back_gives_way),
           TEST(test_copies_give_way),
-          TEST(test_a_disk_that_is_behind))
+          TEST(test_a_disk_that_is_behind),
+          TEST(test_a_disk_that_is_behind_while_online))
