@@ -7,6 +7,7 @@ so that what fails there is forbidden by a directive and not for want of privile
 
 import os
 import re
+import subprocess
 
 DONE = "/var/lib/iotlinkd/probes"
 
@@ -31,6 +32,8 @@ PROBES = {  # directive: what it does not allow (x86-64's numbers)
     "PrivateDevices": "test -e /dev/probe",
     "PrivateMounts": "mount -t tmpfs probe /mnt && umount /mnt",
     "ProcSubset": "test -e /proc/uptime",
+    "ProtectKernelLogs": call(103, 10, 0, 0),
+    "SystemCallArchitectures": "/etc/iotlinkd/foreign-call",
     "ProtectKernelModules": "test -e /usr/lib/modules/probe",
     "ProtectControlGroups": "mkdir /sys/fs/cgroup/probe && rmdir /sys/fs/cgroup/probe",
     "ProtectHostname": "perl -e '$name = \"probe\"; exit(syscall(170, $name, 5) == -1 ? 1 : 0)'",
@@ -46,10 +49,27 @@ PROBES = {  # directive: what it does not allow (x86-64's numbers)
     "LimitCORE": "test $(ulimit -H -c) != 0",
     "UMask": "touch /var/lib/iotlinkd/u && test $(stat -c %a /var/lib/iotlinkd/u) = 644",
 }
+# getpid() as 32-bit programs call it, from a 64-bit one.
+FOREIGN_CALL = """
+void _start(void);
+void _start(void) {
+        long r;
+
+        __asm__ volatile("int $0x80" : "=a"(r) : "0"(20L) : "memory", "r8", "r9", "r10", "r11");
+        __asm__ volatile("syscall" : : "a"(60L), "D"(r > 0 ? 0L : 1L) : "rcx", "r11");
+}
+"""
 PRIVILEGES = re.compile(r"^(User|Group|CapabilityBoundingSet|AmbientCapabilities)=.*\n", re.M)
 PROCESS = re.compile(
     r"^(Type|NotifyAccess|Exec\w+|Restart\w*|WatchdogSec|StandardOutput|StandardError)=.*\n", re.M
 )
+
+
+def build_foreign_call(path):
+    subprocess.run(
+        ["gcc", "-x", "c", "-O1", "-static", "-nostdlib", "-fno-stack-protector", "-o", path, "-"],
+        input=FOREIGN_CALL, text=True, check=True,
+    )  # fmt: skip
 
 
 def prepare(box):
@@ -58,6 +78,7 @@ def prepare(box):
         box.run("touch", path)
     box.run("mknod", "/dev/probe", "c", "1", "3")
     box.run("mkdir", "-p", "/var/lib/iotlinkd")
+    build_foreign_call(box.path("/etc/iotlinkd/foreign-call"))
     lines = [": >%s.new" % DONE]
     for name, command in PROBES.items():
         lines.append("if (%s) >/dev/null 2>&1; then echo %s >>%s.new; fi" % (command, name, DONE))

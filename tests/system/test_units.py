@@ -414,3 +414,13 @@ def test_what_the_directives_forbid(box, gateway, cloud):
         "sh", "-c", "test -e /proc/1/stat && echo seen", check=False,
     )  # fmt: skip
     assert seen.stdout == "", "ProtectProc"
+
+
+def test_what_it_leaves_in_memory_goes_with_it(box, gateway, cloud):
+    """RemoveIPC="""
+    gateway.configure(cloud)
+    gateway.start().wait_online()
+    box.run("setpriv", "--reuid=iotlink", "--regid=iotlink", "--clear-groups", "ipcmk", "-M", "4096")
+    assert "iotlink" in box.run("ipcs", "-m").stdout
+    box.run("systemctl", "stop", "iotlinkd.socket", "iotlinkd.service")
+    assert "iotlink" not in box.run("ipcs", "-m").stdout
