@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from harness import helper
-from harness.place import free_port
+from harness.place import await_true, free_port
 
 BOX = os.path.join(os.path.dirname(__file__), "harness/box.py")
 PRODUCT_SECRET = "7jluWm1zql7bt8qK"
@@ -237,7 +237,7 @@ def test_reply_right_behind_connack(cloud, broker):
     strange = broker(ACCEPTED + publish("/ext/register", SECRET))
     answer = helper.ask(request(cloud, port=strange.port))
     assert answer == {"result": "ok", "device_secret": "the-new-secret"}
-    assert strange.received == b"\xe0\x00"
+    await_true(lambda: strange.received == b"\xe0\x00", what="DISCONNECT")
 
 
 def test_other_messages_are_passed_over(cloud, broker):
